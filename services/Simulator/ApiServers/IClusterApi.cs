@@ -26,7 +26,11 @@ public interface IClusterApi
     /// <summary>Stores a new object and returns it with defaults and metadata filled in. 409 AlreadyExists.</summary>
     JsonObject Create(string resource, JsonObject obj, string manager);
 
-    /// <summary>Replaces an object; its resourceVersion is checked when present (409 Conflict). Status is left alone.</summary>
+    /// <summary>
+    /// Replaces an object; its resourceVersion is checked when present (409 Conflict). Status is left alone.
+    /// The scheduler binds a pod by setting its <c>spec.nodeName</c>; the resource <c>namespaces/finalize</c> replaces
+    /// <c>spec.finalizers</c> of a namespace and removes a terminating one when none are left.
+    /// </summary>
     JsonObject Update(string resource, JsonObject obj, string manager);
 
     /// <summary>Replaces the status of an object only; its resourceVersion is checked when present.</summary>
@@ -35,9 +39,11 @@ public interface IClusterApi
     /// <summary>
     /// Deletes an object, or marks it deleted while finalizers hold it.
     /// <paramref name="propagation"/> is Background, Foreground or Orphan; <paramref name="uid"/> a precondition.
-    /// 404 when there is none.
+    /// 404 when there is none. A pod that is bound to a node is only marked deleted, for its own grace period unless
+    /// <paramref name="gracePeriodSeconds"/> says otherwise, until the node has stopped it and deletes it with 0.
     /// </summary>
-    void Delete(string resource, string? ns, string name, string propagation = "Background", string? uid = null);
+    void Delete(string resource, string? ns, string name, string propagation = "Background", string? uid = null,
+        long? gracePeriodSeconds = null);
 
     /// <summary>
     /// The present objects as ADDED, then every change in order, without gaps, until <paramref name="ct"/> is cancelled.
