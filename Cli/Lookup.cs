@@ -1,0 +1,52 @@
+using Cloud.Protos.Installation.V1;
+
+namespace Cloud.Cli;
+
+/// <summary>Finds the workspace a person means.</summary>
+internal static class Lookup
+{
+    private const string Prefix = "installations/";
+    private const int IdLength = 26;
+
+    /// <summary>
+    /// By resource name, id, host name or its first label. A live workspace wins over deleted ones that had the name
+    /// before; of those the newest is meant.
+    /// </summary>
+    public static async Task<Installation> InstallationAsync(Session session, string words, CancellationToken ct)
+    {
+        if (words.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            return await session.Installations.GetInstallationAsync(new() { Name = words }, cancellationToken: ct);
+        }
+
+        foreach (var showDeleted in new[] { false, true })
+        {
+            var found = await NamedAsync(session, words, showDeleted, ct);
+            if (found.Count > 0)
+            {
+                return found[^1];
+            }
+        }
+
+        if (words.Length == IdLength && words.All(char.IsAsciiLetterOrDigit))
+        {
+            return await session.Installations.GetInstallationAsync(
+                new() { Name = Prefix + words }, cancellationToken: ct);
+        }
+
+        throw new Refusal(
+            ExitCode.NotFound, $"There is no workspace \"{words}\".", "`./cloud list` shows those there are.");
+    }
+
+    private static async Task<IList<Installation>> NamedAsync(
+        Session session, string words, bool showDeleted, CancellationToken ct)
+    {
+        var request = new ListInstallationsRequest
+        {
+            Filter = new() { DnsName = words.ToLowerInvariant(), ShowDeleted = showDeleted },
+            PageSize = 1000,
+        };
+        var page = await session.Installations.ListInstallationsAsync(request, cancellationToken: ct);
+        return page.Installations;
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using Google.Rpc;
+using Grpc.Core;
+
+namespace Cloud.Cli.Output;
+
+/// <summary>Runs a command and turns what goes wrong into sentences and an exit code.</summary>
+internal static class Errors
+{
+    public static void Run(this Command command, Func<Session, ParseResult, CancellationToken, Task<int>> work) =>
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var session = new Session(parsed);
+            try
+            {
+                return await work(session, parsed, ct);
+            }
+            catch (Refusal refusal)
+            {
+                Screen.Problem(refusal.Message);
+                Hint(refusal.Hint);
+                return refusal.Code;
+            }
+            catch (OperationCanceledException) when (ct.IsCancellationRequested)
+            {
+                return ExitCode.Interrupted;
+            }
+            catch (RpcException) when (ct.IsCancellationRequested)
+            {
+                return ExitCode.Interrupted;
+            }
+            catch (RpcException e)
+            {
+                Explain(e, parsed.GetValue(Session.Trace));
+                return ExitCode.Of(e.StatusCode);
+            }
+        });
+
+    private static void Explain(RpcException error, bool everything)
+    {
+        var status = error.GetRpcStatus();
+        if (status is null && error.StatusCode == StatusCode.Unavailable)
+        {
+            Screen.Problem("The cloud does not answer. Is it running? `./cloud up` starts it here.");
+            Hint(everything ? error.Status.Detail : null);
+            return;
+        }
+
+        Screen.Problem(status?.Message ?? error.Status.Detail);
+        foreach (var violation in status?.GetDetail<BadRequest>()?.FieldViolations ?? [])
+        {
+            Screen.Problem($"  {violation.Field}: {violation.Description}");
+        }
+
+        if (status?.GetDetail<RetryInfo>() is { RetryDelay: { } delay })
+        {
+            Hint($"Trying again can help, after {delay.ToTimeSpan().TotalSeconds:0.#} s.");
+        }
+
+        if (everything && status is not null)
+        {
+            Screen.Note(status.ToString());
+        }
+    }
+
+    private static void Hint(string? text)
+    {
+        if (!string.IsNullOrEmpty(text))
+        {
+            Screen.Note(text);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Globalization;
+using Cloud.Protos.Cluster.V1;
+using Cloud.Protos.DatabasePool.V1;
+using Cloud.Protos.Installation.V1;
+using Cloud.Protos.Metrics.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Cloud.Cli;
+
+/// <summary>How results are written.</summary>
+public enum OutputFormat
+{
+    /// <summary>Aligned columns for people.</summary>
+    Table,
+
+    /// <summary>The API's own JSON; one document, or one line per message where a command follows something.</summary>
+    Json,
+}
+
+/// <summary>
+/// What one run of the program talks to. The services listen on fixed ports of one host; <c>CLOUD_HOST</c> and
+/// <c>CLOUD_PORT_OFFSET</c> say where that is when it is not this machine's first world.
+/// </summary>
+public sealed class Session : IDisposable
+{
+    private const int InstallationPort = 7101;
+    private const int ClusterPort = 7102;
+    private const int DatabasePoolPort = 7103;
+    private const int MetricsPort = 7104;
+
+    private readonly List<GrpcChannel> _channels = [];
+    private readonly string _host;
+    private readonly int _offset;
+    private readonly CallInvokerSource _source;
+
+    public Session(ParseResult parsed)
+    {
+        _host = parsed.GetValue(Host) ?? "127.0.0.1";
+        var offset = Environment.GetEnvironmentVariable("CLOUD_PORT_OFFSET");
+        _offset = int.TryParse(offset, NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) ? number : 0;
+        Format = parsed.GetValue(Output);
+        _source = new CallInvokerSource(Channel);
+    }
+
+    /// <summary><c>--output</c>.</summary>
+    public static Option<OutputFormat> Output { get; } = new("--output", "-o")
+    {
+        Description = "table for people, json for programs",
+        Recursive = true,
+        DefaultValueFactory = _ => OutputFormat.Table,
+    };
+
+    /// <summary><c>--host</c>.</summary>
+    public static Option<string?> Host { get; } = new("--host")
+    {
+        Description = "where the services listen (default: CLOUD_HOST, else 127.0.0.1)",
+        Recursive = true,
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("CLOUD_HOST"),
+    };
+
+    /// <summary><c>--trace</c>.</summary>
+    public static Option<bool> Trace { get; } = new("--trace")
+    {
+        Description = "print everything an error carries",
+        Recursive = true,
+    };
+
+    public OutputFormat Format { get; }
+
+    public InstallationService.InstallationServiceClient Installations => new(_source.For(InstallationPort));
+
+    public ClusterService.ClusterServiceClient Clusters => new(_source.For(ClusterPort));
+
+    public DatabaseServerService.DatabaseServerServiceClient DatabaseServers => new(_source.For(DatabasePoolPort));
+
+    public LogicalDatabaseService.LogicalDatabaseServiceClient LogicalDatabases => new(_source.For(DatabasePoolPort));
+
+    public EventService.EventServiceClient Events => new(_source.For(MetricsPort));
+
+    public FleetService.FleetServiceClient Fleet => new(_source.For(MetricsPort));
+
+    public void Dispose() => _channels.ForEach(channel => channel.Dispose());
+
+    private GrpcChannel Channel(int port)
+    {
+        var channel = GrpcChannel.ForAddress($"http://{_host}:{port + _offset}");
+        _channels.Add(channel);
+        return channel;
+    }
+
+    /// <summary>One channel per port, each call with the caller's name and, if it is not a stream, a deadline.</summary>
+    private sealed class CallInvokerSource(Func<int, GrpcChannel> open)
+    {
+        private readonly Dictionary<int, CallInvoker> _invokers = [];
+
+        public CallInvoker For(int port)
+        {
+            if (!_invokers.TryGetValue(port, out var invoker))
+            {
+                invoker = new NamedCaller(open(port).CreateCallInvoker());
+                _invokers[port] = invoker;
+            }
+
+            return invoker;
+        }
+    }
+}
