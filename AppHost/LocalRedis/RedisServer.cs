@@ -1,0 +1,36 @@
+using System.Globalization;
+using Garnet;
+
+namespace Cloud.LocalRedis;
+
+/// <summary>
+/// Microsoft.Garnet, a server of the Redis protocol, inside this process on 127.0.0.1. Keeps nothing on disk: whoever
+/// uses it must survive its loss anyway. Lua scripts are on, because locks are released by scripts.
+/// </summary>
+public sealed class RedisServer : IDisposable
+{
+    private readonly GarnetServer _server;
+
+    /// <summary>Starts listening; connections are accepted when this returns.</summary>
+    /// <param name="port">TCP port on 127.0.0.1.</param>
+    public RedisServer(int port)
+    {
+        Port = port;
+        _server = new GarnetServer(
+            [
+                "--bind", "127.0.0.1",
+                "--port", port.ToString(CultureInfo.InvariantCulture),
+                "--lua", "true",
+                "--quiet", "true",
+                "--memory", "128m",
+                "--page", "4m",
+                "--index", "8m",
+                "--logger-level", "Warning",
+            ]);
+        _server.Start();
+    }
+
+    public int Port { get; }
+
+    public void Dispose() => _server.Dispose();
+}
