@@ -21,7 +21,7 @@ public sealed class RedisServer : IDisposable
                 "--bind", "127.0.0.1",
                 "--port", port.ToString(CultureInfo.InvariantCulture),
                 "--lua", "true",
-                "--quiet", "true",
+                "-q", "true",
                 "--memory", "128m",
                 "--page", "4m",
                 "--index", "8m",
