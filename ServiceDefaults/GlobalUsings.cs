@@ -1,0 +1,3 @@
+global using Cloud.ServiceDefaults.Hosting;
+global using Cloud.ServiceDefaults.Storage;
+global using Cloud.ServiceDefaults.Supervision;

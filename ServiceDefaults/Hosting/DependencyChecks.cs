@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Npgsql;
+
+namespace Cloud.ServiceDefaults.Hosting;
+
+/// <summary>Without PostgreSQL, or before its schema is up to date, the service cannot serve.</summary>
+internal sealed class PostgresCheck(NpgsqlDataSource source, SchemaGate schema) : IHealthCheck
+{
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(2);
+
+    public async Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(AnswerWithin);
+            await using var command = source.CreateCommand("SELECT 1");
+            await command.ExecuteScalarAsync(limit.Token);
+            return schema.IsReady
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy("The schema is being brought up to date.");
+        }
+        catch (Exception e) when (e is OperationCanceledException || DatabaseTrouble.IsAway(e))
+        {
+            return HealthCheckResult.Unhealthy($"PostgreSQL does not answer: {e.Message}");
+        }
+    }
+}
+
+/// <summary>Without Redis the service serves, but replicas hear of each other's changes later.</summary>
+internal sealed class RedisCheck(RedisLink redis) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(redis.Connected is not null
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Degraded("Redis does not answer: leases and nudges fall back to PostgreSQL and the sweep."));
+}

@@ -1,0 +1,121 @@
+using System.Reflection;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Grpc.Net.Client.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Cloud.ServiceDefaults.Hosting;
+
+/// <summary>Clients of other services.</summary>
+public static class GrpcPeers
+{
+    /// <summary>Deadline of a unary call that has none of its own.</summary>
+    public static readonly TimeSpan DeadlineDefault = TimeSpan.FromSeconds(10);
+
+    /// <summary>Largest message to or from a peer, in bytes.</summary>
+    public const int MessageBytesMax = 16 * 1024 * 1024;
+
+    private const int ReadAttemptsMax = 3;
+    private static readonly string[] ReadPrefixes = ["Get", "List", "Count", "Find", "Why"];
+
+    /// <summary>Registers a typed client of a service by its discovery name; its endpoint <c>grpc</c> is looked up as
+    /// <c>services:&lt;name&gt;:grpc:0</c>. Calls carry the actor and the trace; a unary call without a deadline gets
+    /// <see cref="DeadlineDefault"/>; reads are tried again twice when the peer is unavailable. Nothing else is: the pass
+    /// retries.</summary>
+    public static IHttpClientBuilder AddGrpcPeer<TClient>(this IServiceCollection services, string serviceName)
+        where TClient : ClientBase
+    {
+        var retries = RetriesOf(typeof(TClient));
+        return services
+            .AddGrpcClient<TClient>(options =>
+            {
+                options.Address = new Uri($"http://_grpc.{serviceName}");
+                options.ChannelOptionsActions.Add(channel =>
+                {
+                    channel.MaxReceiveMessageSize = MessageBytesMax;
+                    channel.MaxSendMessageSize = MessageBytesMax;
+                    channel.ServiceConfig = retries;
+                });
+            })
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
+            {
+                EnableMultipleHttp2Connections = true,
+                ConnectTimeout = TimeSpan.FromSeconds(3),
+                KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+                KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+                PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            })
+            .AddInterceptor(provider => new PeerInterceptor(provider.GetRequiredService<TimeProvider>()));
+    }
+
+    private static ServiceConfig RetriesOf(Type client)
+    {
+        var config = new ServiceConfig();
+        if (client.DeclaringType?.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)?.GetValue(null)
+            is not Google.Protobuf.Reflection.ServiceDescriptor service)
+        {
+            return config;
+        }
+
+        var reads = new MethodConfig
+        {
+            RetryPolicy = new RetryPolicy
+            {
+                MaxAttempts = ReadAttemptsMax,
+                InitialBackoff = TimeSpan.FromMilliseconds(100),
+                MaxBackoff = TimeSpan.FromSeconds(1),
+                BackoffMultiplier = 3,
+                RetryableStatusCodes = { StatusCode.Unavailable },
+            },
+        };
+        foreach (var method in service.Methods.Where(m =>
+            !m.IsServerStreaming && !m.IsClientStreaming
+            && ReadPrefixes.Any(p => m.Name.StartsWith(p, StringComparison.Ordinal))))
+        {
+            reads.Names.Add(new MethodName { Service = service.FullName, Method = method.Name });
+        }
+
+        if (reads.Names.Count > 0)
+        {
+            config.MethodConfigs.Add(reads);
+        }
+
+        return config;
+    }
+
+    /// <summary>Adds what every call to a peer carries.</summary>
+    private sealed class PeerInterceptor(TimeProvider time) : Interceptor
+    {
+        public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
+            TRequest request,
+            ClientInterceptorContext<TRequest, TResponse> context,
+            AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
+        {
+            var options = WithActor(context.Options);
+            if (options.Deadline is null)
+            {
+                options = options.WithDeadline(time.GetUtcNow().UtcDateTime + DeadlineDefault);
+            }
+
+            return continuation(request, new(context.Method, context.Host, options));
+        }
+
+        public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
+            TRequest request,
+            ClientInterceptorContext<TRequest, TResponse> context,
+            AsyncServerStreamingCallContinuation<TRequest, TResponse> continuation) =>
+            continuation(request, new(context.Method, context.Host, WithActor(context.Options)));
+
+        private static CallOptions WithActor(CallOptions options)
+        {
+            var headers = new Metadata();
+            foreach (var entry in options.Headers ?? [])
+            {
+                headers.Add(entry);
+            }
+
+            headers.Add("x-actor", RequestContext.Current.Actor);
+            return options.WithHeaders(headers);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Rpc = Google.Rpc;
+
+namespace Cloud.ServiceDefaults.Hosting;
+
+/// <summary>The problems callers are told about; use: <c>throw Problem.NotFound(name)</c>. The code says what to do:
+/// InvalidArgument: correct the named fields. NotFound: there is no such thing. AlreadyExists: choose another value.
+/// FailedPrecondition: not in this state (metadata <c>state</c>, <c>allowed</c>). Aborted: read again and retry.
+/// ResourceExhausted: ask an operator or wait. Unavailable: the same request again after RetryInfo. OutOfRange: begin
+/// again without the token.</summary>
+public static class Problem
+{
+    /// <summary>The domain of every reason.</summary>
+    public const string Domain = "cloud.mattermost.com";
+
+    /// <summary>There is no such resource.</summary>
+    public static ProblemException NotFound(string resourceName) => new(
+        StatusCode.NotFound, "RESOURCE_NOT_FOUND", $"{resourceName} does not exist.", Resource(resourceName, "not found"));
+
+    /// <summary>The request is wrong; all wrong fields at once.</summary>
+    public static ProblemException Invalid(params FieldProblem[] fields)
+    {
+        var details = new Rpc.BadRequest();
+        details.FieldViolations.AddRange(fields.Select(f => new Rpc.BadRequest.Types.FieldViolation
+        {
+            Field = f.Field, Description = f.Description, Reason = f.Reason,
+        }));
+        var message = string.Join("; ", fields.Select(f => $"{f.Field}: {f.Description}"));
+        return new(StatusCode.InvalidArgument, fields is [var only] ? only.Reason : "INVALID_FIELDS", message, details);
+    }
+
+    /// <summary>The resource's state forbids the verb.</summary>
+    /// <param name="verb">What was asked, as people say it: <c>hibernate</c>.</param>
+    /// <param name="allowedStates">The states in which it may be asked.</param>
+    public static ProblemException WrongState(
+        string resourceName, string state, string verb, IEnumerable<string> allowedStates)
+    {
+        var allowed = string.Join(", ", allowedStates);
+        var message = $"Cannot {verb} {resourceName}: it is {state}; allowed in {allowed}.";
+        return new(StatusCode.FailedPrecondition, "WRONG_STATE", message, Precondition("STATE", resourceName, message))
+        {
+            Metadata = new Dictionary<string, string>
+            {
+                ["resource"] = resourceName, ["state"] = state, ["verb"] = verb, ["allowed"] = allowed,
+            },
+        };
+    }
+
+    /// <summary>Something else must be true first.</summary>
+    /// <param name="metadata">Values a program may need, for example what was expected.</param>
+    public static ProblemException FailedPrecondition(
+        string reason, string resourceName, string message, IReadOnlyDictionary<string, string>? metadata = null) =>
+        new(StatusCode.FailedPrecondition, reason, message, Precondition(reason, resourceName, message))
+        {
+            Metadata = metadata ?? new Dictionary<string, string>(),
+        };
+
+    /// <summary>The resource changed since the caller read it.</summary>
+    public static ProblemException EtagMismatch(string resourceName, string given, string current) => new(
+        StatusCode.Aborted,
+        "ETAG_MISMATCH",
+        $"{resourceName} changed since it was read (etag {given}, now {current}): read it again and decide anew.",
+        Resource(resourceName, "etag mismatch"))
+    {
+        Metadata = new Dictionary<string, string> { ["etag"] = given, ["current"] = current },
+    };
+
+    /// <summary>A lost race that a fresh read and a repeat cure.</summary>
+    public static ProblemException Aborted(string reason, string message) => new(StatusCode.Aborted, reason, message);
+
+    /// <summary>Another resource has that value.</summary>
+    public static ProblemException AlreadyExists(string field, string value, string reason = "ALREADY_EXISTS") =>
+        new(StatusCode.AlreadyExists, reason, $"{field} '{value}' is taken.", Resource(value, $"{field} is taken"))
+        {
+            Metadata = new Dictionary<string, string> { ["field"] = field, ["value"] = value },
+        };
+
+    /// <summary>No room or no quota is left.</summary>
+    public static ProblemException Exhausted(string reason, string message) =>
+        new(StatusCode.ResourceExhausted, reason, message);
+
+    /// <summary>Something this service needs does not answer; the same request may be sent again.</summary>
+    public static ProblemException Unavailable(string reason, string message, TimeSpan retryAfter) =>
+        new(StatusCode.Unavailable, reason, message, Retry(retryAfter));
+
+    /// <summary>A page token that is not ours or was made for another filter.</summary>
+    public static ProblemException PageTokenInvalid(string field = "page_token") => Invalid(new FieldProblem(
+        field, "is not a token of this list with this filter; start without one", "PAGE_TOKEN_INVALID"));
+
+    /// <summary>A resume token older than what is kept: begin again without one.</summary>
+    public static ProblemException TokenExpired(string oldest) => new(
+        StatusCode.OutOfRange,
+        "RESUME_TOKEN_TOO_OLD",
+        "What happened at that position is no longer kept: start again without a token.")
+    {
+        Metadata = new Dictionary<string, string> { ["oldest"] = oldest },
+    };
+
+    /// <summary>A request id used before for something else.</summary>
+    public static ProblemException RequestIdReused(string requestId) => Invalid(new FieldProblem(
+        "request_id", $"'{requestId}' was used for a different request; use a new one", "REQUEST_ID_REUSED"));
+
+    internal static IMessage Retry(TimeSpan after) => new Rpc.RetryInfo { RetryDelay = Duration.FromTimeSpan(after) };
+
+    private static Rpc.ResourceInfo Resource(string name, string description) => new()
+    {
+        ResourceName = name,
+        ResourceType = name.Contains('/', StringComparison.Ordinal) ? name[..name.IndexOf('/', StringComparison.Ordinal)] : "",
+        Description = description,
+    };
+
+    private static Rpc.PreconditionFailure Precondition(string type, string subject, string description) => new()
+    {
+        Violations =
+        {
+            new Rpc.PreconditionFailure.Types.Violation { Type = type, Subject = subject, Description = description },
+        },
+    };
+}

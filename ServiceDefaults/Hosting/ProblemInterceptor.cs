@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Rpc = Google.Rpc;
+
+namespace Cloud.ServiceDefaults.Hosting;
+
+/// <summary>The one place where failures become gRPC statuses, and where a call's <see cref="RequestContext"/> is set.
+/// Problems keep their code and details; a PostgreSQL that is away, or a schema that is not ready, is Unavailable with
+/// RetryInfo; a caller's cancellation and deadline are answered as such; a peer's Unavailable is passed on; all else is
+/// Internal, logged here with everything and told to the caller without anything but the trace id.</summary>
+internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, ILogger<ProblemInterceptor> logger)
+    : Interceptor
+{
+    private const string ActorHeader = "x-actor";
+    private const string RequestIdField = "request_id";
+    private const string OwnPackages = "/cloud.";
+    private const int ActorLengthMax = 128;
+
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SchemaWait = TimeSpan.FromSeconds(5);
+
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await BeginAsync(context, request as IMessage);
+            return await continuation(request, context);
+        }
+        catch (Exception e)
+        {
+            throw Translate(e, context);
+        }
+    }
+
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request,
+        IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context,
+        ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await BeginAsync(context, request as IMessage);
+            await continuation(request, responseStream, context);
+        }
+        catch (Exception e)
+        {
+            throw Translate(e, context);
+        }
+    }
+
+    public override async Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream,
+        ServerCallContext context,
+        ClientStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await BeginAsync(context, null);
+            return await continuation(requestStream, context);
+        }
+        catch (Exception e)
+        {
+            throw Translate(e, context);
+        }
+    }
+
+    public override async Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream,
+        IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await BeginAsync(context, null);
+            await continuation(requestStream, responseStream, context);
+        }
+        catch (Exception e)
+        {
+            throw Translate(e, context);
+        }
+    }
+
+    private async ValueTask BeginAsync(ServerCallContext context, IMessage? request)
+    {
+        if (!context.Method.StartsWith(OwnPackages, StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        var actor = context.RequestHeaders.GetValue(ActorHeader);
+        RequestContext.Current = new RequestContext(
+            string.IsNullOrWhiteSpace(actor) ? RequestContext.AnonymousActor : actor[..Math.Min(actor.Length, ActorLengthMax)],
+            RequestIdOf(request));
+        if (!schema.IsReady)
+        {
+            try
+            {
+                await schema.ReadyAsync(context.CancellationToken).WaitAsync(SchemaWait, time, context.CancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                throw Problem.Unavailable("STARTING", "The service waits for its database.", RetryAfter);
+            }
+        }
+    }
+
+    private static string? RequestIdOf(IMessage? request) =>
+        request?.Descriptor.FindFieldByName(RequestIdField)?.Accessor.GetValue(request) is string { Length: > 0 } id
+            ? id
+            : null;
+
+    private RpcException Translate(Exception e, ServerCallContext context)
+    {
+        var status = e switch
+        {
+            ProblemException problem => problem.ToRpcStatus(),
+            _ when context.CancellationToken.IsCancellationRequested => Cut(context),
+            OperationCanceledException => Plain(StatusCode.Cancelled, "CANCELLED", "The call was cancelled."),
+            _ when DatabaseTrouble.IsAway(e) => Away(e, context),
+            RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded } peer => PeerAway(peer),
+            RpcException rpc when rpc.GetRpcStatus() is { } rich => rich,
+            RpcException rpc => Plain(rpc.StatusCode, "PEER_" + rpc.StatusCode.ToString().ToUpperInvariant(), rpc.Status.Detail),
+            BadHttpRequestException bad => Plain(StatusCode.InvalidArgument, "BAD_REQUEST", bad.Message),
+            _ => Unexpected(e, context),
+        };
+        if (Activity.Current?.TraceId.ToHexString() is { } traceId
+            && !status.Details.Any(d => d.Is(Rpc.RequestInfo.Descriptor)))
+        {
+            status.Details.Add(Any.Pack(new Rpc.RequestInfo { RequestId = traceId }));
+        }
+
+        return status.ToRpcException();
+    }
+
+    private Rpc.Status Cut(ServerCallContext context) => context.Deadline <= time.GetUtcNow().UtcDateTime
+        ? Plain(StatusCode.DeadlineExceeded, "DEADLINE_EXCEEDED", "The caller's deadline passed.")
+        : Plain(StatusCode.Cancelled, "CANCELLED", "The caller cancelled.");
+
+    private Rpc.Status Away(Exception e, ServerCallContext context)
+    {
+        logger.LogWarning("Refusing {Method}: PostgreSQL does not answer ({Reason})", context.Method, e.Message);
+        return Problem.Unavailable("DATABASE_UNAVAILABLE", "The database does not answer; nothing was changed for sure "
+            + "unless you see it: send the same request_id again.", RetryAfter).ToRpcStatus();
+    }
+
+    private static Rpc.Status PeerAway(RpcException peer) => Problem.Unavailable(
+        peer.GetRpcStatus()?.GetDetail<Rpc.ErrorInfo>()?.Reason ?? "PEER_UNAVAILABLE", peer.Status.Detail, RetryAfter).ToRpcStatus();
+
+    private Rpc.Status Unexpected(Exception e, ServerCallContext context)
+    {
+        logger.LogError(e, "Failing {Method} unexpectedly", context.Method);
+        return Plain(StatusCode.Internal, "INTERNAL", "Something went wrong here; it was logged under the request id given.");
+    }
+
+    private static Rpc.Status Plain(StatusCode code, string reason, string message) => new()
+    {
+        Code = (int)code,
+        Message = message,
+        Details = { Any.Pack(new Rpc.ErrorInfo { Reason = reason, Domain = Problem.Domain }) },
+    };
+}

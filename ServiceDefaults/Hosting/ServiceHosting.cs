@@ -1,0 +1,141 @@
+using System.Reflection;
+using Cloud.Protos.Metrics.V1;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+using StackExchange.Redis;
+
+namespace Cloud.ServiceDefaults.Hosting;
+
+/// <summary>What every service stands on, in two calls of its Program.cs.</summary>
+public static class ServiceHosting
+{
+    /// <summary>Largest request a service takes, in bytes.</summary>
+    public const int RequestBytesMax = 4 * 1024 * 1024;
+
+    private const string DatabaseConnection = "cloud-db";
+    private const string RedisConnection = "redis";
+    private const string MetricsService = "metrics";
+    private const string ReadyTag = "ready";
+    private const string LiveTag = "live";
+    private const int AutoPrepareMax = 100;
+
+    /// <summary>Telemetry, health, gRPC server and client defaults, service discovery, PostgreSQL (<c>cloud-db</c>), Redis
+    /// (<c>redis</c>), data protection, clock, migrations, outbox and the parts of supervision.</summary>
+    /// <param name="name">The service's discovery name; also the source of its events. <c>metrics</c> delivers its events
+    /// nowhere unless it registers an <see cref="IEventSink"/> itself.</param>
+    /// <param name="migrations">The assembly with <c>Migrations/*.sql</c> embedded; default the program's.</param>
+    public static WebApplicationBuilder AddServiceDefaults(
+        this WebApplicationBuilder builder, string name, Assembly? migrations = null)
+    {
+        var services = builder.Services;
+        services.AddSingleton(new ServiceIdentity(name));
+        services.AddSingleton(new MigrationSource(migrations ?? Assembly.GetCallingAssembly()));
+        builder.AddTelemetry(name);
+        AddStorage(builder, name);
+        services.AddSupervision();
+        AddGrpc(services);
+        AddHealth(services);
+        services.AddServiceDiscovery();
+        services.ConfigureHttpClientDefaults(http => http.AddServiceDiscovery());
+        var protection = services.AddDataProtection().SetApplicationName("cloud-" + name);
+        if (builder.Configuration["DataProtection:KeysPath"] is { Length: > 0 } keys)
+        {
+            protection.PersistKeysToFileSystem(new DirectoryInfo(keys));
+        }
+
+        return builder;
+    }
+
+    /// <summary>Maps <c>/health</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>, gRPC health and reflection.</summary>
+    public static WebApplication MapServiceDefaults(this WebApplication app)
+    {
+        app.MapHealthChecks("/health", Answering(ReadyTag));
+        app.MapHealthChecks("/health/ready", Answering(ReadyTag));
+        app.MapHealthChecks("/health/live", Answering(LiveTag));
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
+        return app;
+    }
+
+    private static HealthCheckOptions Answering(string tag) => new()
+    {
+        Predicate = check => check.Tags.Contains(tag),
+        ResponseWriter = HealthReply.WriteAsync,
+    };
+
+    private static void AddStorage(WebApplicationBuilder builder, string name)
+    {
+        builder.AddNpgsqlDataSource(
+            DatabaseConnection,
+            settings => settings.DisableHealthChecks = true,
+            source => source.ConnectionStringBuilder.MaxAutoPrepare = AutoPrepareMax);
+        var services = builder.Services;
+        if (builder.Configuration.GetConnectionString(RedisConnection) is { Length: > 0 })
+        {
+            builder.AddRedisClient(
+                RedisConnection,
+                settings => settings.DisableHealthChecks = true,
+                options =>
+                {
+                    options.BacklogPolicy = BacklogPolicy.FailFast;
+                    options.ConnectTimeout = 2000;
+                    options.AsyncTimeout = 2000;
+                    options.SyncTimeout = 2000;
+                });
+        }
+
+        services.AddSingleton<RedisLink>();
+        services.AddHostedService(provider => provider.GetRequiredService<RedisLink>());
+        services.AddSingleton<SchemaGate>();
+        services.AddHostedService(provider => provider.GetRequiredService<SchemaGate>());
+        services.AddSingleton<OutboxSignal>();
+        services.AddSingleton<Database>();
+        services.AddSingleton<RequestLedger>();
+        services.AddSingleton(provider => new OutboxStore(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton(provider => new ChangeFeed(
+            provider.GetRequiredService<OutboxStore>(),
+            provider.GetRequiredService<INudges>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddHostedService<OutboxDelivery>();
+        services.AddHostedService<Retention>();
+        if (name != MetricsService)
+        {
+            services.AddGrpcPeer<EventIngestionService.EventIngestionServiceClient>(MetricsService);
+            services.TryAddSingleton<IEventSink, MetricsEventSink>();
+        }
+    }
+
+    private static void AddGrpc(IServiceCollection services)
+    {
+        services.AddGrpc(options =>
+        {
+            options.Interceptors.Add<ProblemInterceptor>();
+            options.MaxReceiveMessageSize = RequestBytesMax;
+            options.MaxSendMessageSize = GrpcPeers.MessageBytesMax;
+        });
+        services.AddSingleton<ProblemInterceptor>();
+        services.AddGrpcReflection();
+        services.Configure<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+            kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+        });
+    }
+
+    private static void AddHealth(IServiceCollection services)
+    {
+        services.AddGrpcHealthChecks()
+            .AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag])
+            .AddCheck<PostgresCheck>("postgresql", tags: [ReadyTag])
+            .AddCheck<RedisCheck>("redis", HealthStatus.Degraded, [ReadyTag]);
+    }
+}

@@ -1,0 +1,161 @@
+using Grpc.Core;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Cloud.ServiceDefaults.Storage;
+
+/// <summary>
+/// Numbers this service's events and delivers them. Every process does both, for what it wrote itself and what others
+/// left behind; processes take turns on advisory locks in PostgreSQL, so no leader is elected and Redis is not needed.
+/// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is delivered
+/// at least once, in the order of sequence, and taken in once (the receiver skips what it knows).</para>
+/// <para>Crash after the commit, before the numbering: another process's next numbering, or the sweep, takes them along.
+/// Crash after delivery, before the mark: they are sent again and skipped. Receiver away: retried with doubling waits up
+/// to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own. Receiver knows less than
+/// was delivered (it was restored from a backup): delivery goes back to where it says, as far as events are kept.</para>
+/// </summary>
+internal sealed class OutboxDelivery : BackgroundService
+{
+    /// <summary>Events per delivery; the receiver takes at most 500.</summary>
+    public const int EventsPerDeliveryMax = 200;
+
+    private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan RetryLongest = TimeSpan.FromSeconds(30);
+
+    private readonly OutboxStore _outbox;
+    private readonly OutboxSignal _signal;
+    private readonly INudges _nudges;
+    private readonly IEventSink? _sink;
+    private readonly SchemaGate _schema;
+    private readonly ServiceIdentity _service;
+    private readonly TimeProvider _time;
+    private readonly ILogger<OutboxDelivery> _logger;
+    private readonly Pulse _numbered;
+
+    public OutboxDelivery(
+        OutboxStore outbox,
+        OutboxSignal signal,
+        INudges nudges,
+        SchemaGate schema,
+        ServiceIdentity service,
+        TimeProvider time,
+        ILogger<OutboxDelivery> logger,
+        IEventSink? sink = null)
+    {
+        (_outbox, _signal, _nudges, _sink, _schema) = (outbox, signal, nudges, sink, schema);
+        (_service, _time, _logger) = (service, time, logger);
+        _numbered = new Pulse(time);
+    }
+
+    public override void Dispose()
+    {
+        _numbered.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await _schema.ReadyAsync(stoppingToken);
+        await Task.WhenAll(
+            LoopAsync("numbering", _signal.Written, NumberAllAsync, stoppingToken),
+            LoopAsync("delivery", _numbered, DeliverAllAsync, stoppingToken));
+    }
+
+    /// <summary>Runs a job whenever its pulse is raised and at every sweep, with doubling waits while it fails.</summary>
+    private async Task LoopAsync(string job, Pulse pulse, Func<CancellationToken, Task> run, CancellationToken ct)
+    {
+        var wait = TimeSpan.Zero;
+        while (true)
+        {
+            try
+            {
+                await run(ct);
+                if (wait > TimeSpan.Zero)
+                {
+                    _logger.LogInformation("Resuming outbox {Job}", job);
+                    wait = TimeSpan.Zero;
+                }
+            }
+            catch (Exception e) when (e is RpcException || DatabaseTrouble.IsAway(e))
+            {
+                ct.ThrowIfCancellationRequested();
+                if (wait == TimeSpan.Zero)
+                {
+                    _logger.LogWarning("Retrying outbox {Job} until it works: {Reason}", job, e.Message);
+                }
+
+                wait = wait == TimeSpan.Zero ? RetryFirst : TimeSpan.FromTicks(Math.Min(wait.Ticks * 2, RetryLongest.Ticks));
+                await Task.Delay(wait, _time, ct);
+                continue;
+            }
+
+            pulse.RaiseAt(_time.GetUtcNow() + Sweep);
+            await pulse.WaitAsync(ct);
+        }
+    }
+
+    private async Task NumberAllAsync(CancellationToken ct)
+    {
+        int count;
+        do
+        {
+            (count, var types) = await _outbox.NumberAsync(ct);
+            foreach (var type in types)
+            {
+                await _nudges.SendAsync(new Nudge(ChangeFeed.NounOf(type), ""), ct);
+            }
+
+            if (count > 0)
+            {
+                _numbered.Raise();
+            }
+        }
+        while (count == OutboxStore.NumberedAtOnceMax);
+    }
+
+    private async Task DeliverAllAsync(CancellationToken ct)
+    {
+        if (_sink is null)
+        {
+            return;
+        }
+
+        await using var turn = await _outbox.DeliveryTurnAsync(ct);
+        var progress = await _outbox.ProgressAsync(ct);
+        var delivered = progress.DeliveredThrough;
+        while (true)
+        {
+            var events = await _outbox.ReadAsync(delivered, EventsPerDeliveryMax, ct);
+            if (events.Count == 0)
+            {
+                break;
+            }
+
+            var known = await _sink.AppendAsync(_service.Name, events, ct);
+            delivered = known >= delivered ? await MarkAsync(known, ct) : await RewindAsync(known, progress.PrunedThrough, ct);
+        }
+
+        await OutboxStore.EndDeliveryTurnAsync(turn, ct);
+    }
+
+    private async Task<long> MarkAsync(long known, CancellationToken ct)
+    {
+        await _outbox.MarkDeliveredAsync(known, ct);
+        return known;
+    }
+
+    private async Task<long> RewindAsync(long known, long prunedThrough, CancellationToken ct)
+    {
+        if (known < prunedThrough)
+        {
+            throw new RpcException(new Status(
+                StatusCode.DataLoss,
+                $"The receiver knows events through {known} only, but those through {prunedThrough} are no longer kept."));
+        }
+
+        _logger.LogWarning("Delivering events again from {Sequence}: the receiver does not know them", known + 1);
+        await _outbox.RewindAsync(known, ct);
+        return known;
+    }
+}

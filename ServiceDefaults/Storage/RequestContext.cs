@@ -1,0 +1,31 @@
+using System.Diagnostics;
+
+namespace Cloud.ServiceDefaults.Storage;
+
+/// <summary>Who caused what is being done now, for events and logs. It flows with the asynchronous call: the gRPC
+/// interceptor sets it for a request, the supervisor for a step.</summary>
+/// <param name="Actor">The caller's name from metadata <c>x-actor</c>, <c>anonymous</c> without one, or
+/// <c>supervisor</c> for the loop.</param>
+/// <param name="RequestId">The request's <c>request_id</c>, if it has one.</param>
+public sealed record RequestContext(string Actor, string? RequestId)
+{
+    /// <summary>The actor of work that the loop does.</summary>
+    public const string SupervisorActor = "supervisor";
+
+    /// <summary>The actor of a request that does not say who it is.</summary>
+    public const string AnonymousActor = "anonymous";
+
+    private static readonly AsyncLocal<RequestContext?> Flowing = new();
+
+    /// <summary>The context of this call; anonymous when nobody set one.</summary>
+    public static RequestContext Current
+    {
+        get => Flowing.Value ?? Nobody;
+        set => Flowing.Value = value;
+    }
+
+    /// <summary>The W3C trace id of what is being done, if it is traced.</summary>
+    public static string? TraceId => Activity.Current?.TraceId.ToHexString();
+
+    private static RequestContext Nobody { get; } = new(AnonymousActor, null);
+}

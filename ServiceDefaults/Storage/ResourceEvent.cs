@@ -1,0 +1,65 @@
+namespace Cloud.ServiceDefaults.Storage;
+
+/// <summary>What happened to a resource: written in the same transaction as the change itself, numbered without gaps
+/// afterwards and delivered to the event feed.</summary>
+/// <param name="ResourceType">The noun, snake_case: <c>installation</c>.</param>
+/// <param name="Resource">The resource name: <c>installations/{id}</c>.</param>
+/// <param name="Type">One of <see cref="EventTypes"/>.</param>
+public sealed record ResourceEvent(string ResourceType, string Resource, string Type)
+{
+    /// <summary>State before, by its public name; null for a creation.</summary>
+    public string? OldState { get; init; }
+
+    /// <summary>State after, by its public name.</summary>
+    public string? NewState { get; init; }
+
+    /// <summary>Why, in words a person understands.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Code of the failure that caused it, if one did.</summary>
+    public string? ErrorCode { get; init; }
+
+    /// <summary>Who asked; filled from <see cref="RequestContext"/> when null.</summary>
+    public string? Actor { get; init; }
+
+    /// <summary>The request that caused it; filled from <see cref="RequestContext"/> when null.</summary>
+    public string? RequestId { get; init; }
+
+    /// <summary>W3C trace id; filled from <see cref="RequestContext"/> when null.</summary>
+    public string? TraceId { get; init; }
+
+    /// <summary>Version of the row after the change.</summary>
+    public long ResourceVersion { get; init; }
+
+    /// <summary>When it happened, in microseconds (PostgreSQL's resolution).</summary>
+    public DateTimeOffset OccurredAt { get; init; }
+
+    /// <summary>Resource name of the resource this one serves, if any; the feed's <c>installation</c> field.</summary>
+    public string? Parent { get; init; }
+
+    /// <summary>The public message of the resource right after the change, serialized: what Watch sends. Never
+    /// delivered to other services.</summary>
+    public byte[]? Snapshot { get; init; }
+
+    /// <summary>Who else waits for this: told after the commit. Not stored; a lost one costs time only.</summary>
+    public IReadOnlyList<Nudge> Nudges { get; init; } = [];
+}
+
+/// <summary>"Look at this row": the noun and the id of a row that may have something to do.</summary>
+public readonly record struct Nudge(string Noun, string Id);
+
+/// <summary>The types of events.</summary>
+public static class EventTypes
+{
+    /// <summary>The resource was asked for.</summary>
+    public const string Created = "created";
+
+    /// <summary>It moved to another state.</summary>
+    public const string StateChanged = "state-changed";
+
+    /// <summary>It stayed in its state and something else about it changed.</summary>
+    public const string Updated = "updated";
+
+    /// <summary>It reached the state <c>deleted</c>: nothing of it is left outside.</summary>
+    public const string Deleted = "deleted";
+}

@@ -1,0 +1,22 @@
+namespace Cloud.ServiceDefaults.Supervision;
+
+/// <summary>How long to wait after a failure: doubling from one second to five minutes, with jitter so that rows that
+/// failed together do not come back together.</summary>
+public static class Backoff
+{
+    /// <summary>The wait after the first failure, before jitter.</summary>
+    public static readonly TimeSpan First = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest wait.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
+
+    private const int DoublingsMax = 9;
+
+    /// <summary>The wait after the n-th failure in a row (1 is the first): between half and all of the doubled time.</summary>
+    public static TimeSpan After(int failures)
+    {
+        var doublings = Math.Clamp(failures - 1, 0, DoublingsMax);
+        var full = Math.Min(First.TotalSeconds * (1 << doublings), Longest.TotalSeconds);
+        return TimeSpan.FromSeconds(full * (0.5 + (Random.Shared.NextDouble() / 2)));
+    }
+}

@@ -1,0 +1,314 @@
+using System.Data.Common;
+using Dapper;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Cloud.ServiceDefaults.Supervision;
+
+/// <summary>
+/// All SQL that supervised tables share. A noun's store derives from it, names its table, completes its events, and adds
+/// its own queries; the columns come from the record (<see cref="RowMap{TRow}"/>).
+/// <code>
+/// public sealed class ClusterStore(Database database)
+///     : SupervisedStore&lt;Cluster, ClusterState&gt;(database, "clusters", "cluster", "clusters")
+/// {
+///     public async Task&lt;Cluster?&gt; ByNameAsync(string name, CancellationToken ct) =>
+///         (await SelectAsync("WHERE name = @name AND state &lt;&gt; 'deleted'", new { name }, ct)).SingleOrDefault();
+///
+///     protected override ResourceEvent? EventFor(Cluster? before, Cluster after, ResourceEvent draft) =>
+///         draft with { Snapshot = after.ToProto().ToByteArray() };
+/// }
+/// </code>
+/// The migration of a supervised table begins with these columns:
+/// <code>
+/// id text PRIMARY KEY, state text NOT NULL, version bigint NOT NULL, epoch bigint NOT NULL, attempts integer NOT NULL,
+/// next_attempt_at timestamptz, claimed_until timestamptz, claimed_by text, state_since timestamptz NOT NULL,
+/// waiting_for text, last_error_code text, last_error text, last_error_fault text,
+/// ...
+/// CREATE INDEX clusters_due ON clusters (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+/// </code>
+/// </summary>
+/// <param name="database">The service's schema.</param>
+/// <param name="table">Table name.</param>
+/// <param name="noun">snake_case noun: the event's resource type, the nudge's channel, the lease's prefix.</param>
+/// <param name="collection">First segment of resource names: <c>clusterInstallations</c>.</param>
+public abstract class SupervisedStore<TRow, TState>(Database database, string table, string noun, string collection)
+    where TRow : SupervisedRow<TState>
+    where TState : struct, Enum
+{
+    private readonly SupervisedSql<TRow> _sql = new(table);
+
+    /// <summary>The noun, snake_case.</summary>
+    public string Noun => noun;
+
+    /// <summary>Now, as rows keep it.</summary>
+    internal DateTimeOffset Now => database.Now;
+
+    /// <summary>The database it lives in.</summary>
+    protected Database Database => database;
+
+    /// <summary>The resource name of an id.</summary>
+    public string NameOf(string id) => $"{collection}/{id}";
+
+    /// <summary>The row of an id, whatever its state.</summary>
+    public async Task<TRow?> FindAsync(string id, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.Find);
+        command.Parameters.Add(Text(id));
+        return await ReadOneAsync(command, ct);
+    }
+
+    /// <summary>Writes a new row with its <c>created</c> event and nudges its supervisor after the commit. Version, state
+    /// time and first attempt are set here.</summary>
+    /// <exception cref="PostgresException">A unique constraint (SqlState 23505): the service says which problem that is.</exception>
+    public async Task<TRow> InsertAsync(DatabaseTransaction transaction, TRow row, string? why, CancellationToken ct)
+    {
+        var inserted = row with { Version = 1, StateSince = transaction.Now, NextAttemptAt = transaction.Now };
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
+        var insert = new NpgsqlBatchCommand(_sql.Insert);
+        SupervisedSql<TRow>.AddAll(insert.Parameters, inserted);
+        batch.BatchCommands.Add(insert);
+        Append(transaction, batch, null, inserted, why);
+        await batch.ExecuteNonQueryAsync(ct);
+        transaction.NudgeAfterCommit(new Nudge(noun, row.Id));
+        return inserted;
+    }
+
+    /// <summary>A request verb on an existing row: locks the row for the moment, lets the service check it and change it,
+    /// and writes it with its event. A step that is running then loses its save, and the next pass begins from the new
+    /// row. Failures counted so far are forgotten, because the wish is new.</summary>
+    /// <param name="change">Gets the row as it is; throws a problem when state or etag forbid the verb; answers the row as
+    /// it should be, or the same one when there is nothing to do (then nothing is written).</param>
+    /// <returns>The row as written; null when there is none with that id.</returns>
+    public async Task<TRow?> ChangeAsync(
+        DatabaseTransaction transaction, string id, Func<TRow, TRow> change, string? why, CancellationToken ct)
+    {
+        await using var find = new NpgsqlCommand(_sql.FindForUpdate, transaction.Connection, transaction.Transaction);
+        find.Parameters.Add(Text(id));
+        if (await ReadOneAsync(find, ct) is not { } before)
+        {
+            return null;
+        }
+
+        var wanted = change(before);
+        if (wanted == before)
+        {
+            return before;
+        }
+
+        var after = Transitions<TRow, TState>.Requested(before, wanted, transaction.Now);
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
+        batch.BatchCommands.Add(_sql.UpdateCommand(before.Id, before.Version, before.Epoch, after));
+        Append(transaction, batch, before, after, why);
+        await batch.ExecuteNonQueryAsync(ct);
+        transaction.NudgeAfterCommit(new Nudge(noun, id));
+        return after;
+    }
+
+    /// <summary>Rows by a condition of the noun.</summary>
+    /// <param name="rest">What follows FROM: <c>WHERE ... ORDER BY ... LIMIT ...</c>.</param>
+    /// <param name="parameters">Values of its <c>@names</c>, as an anonymous object; enums by their public names.</param>
+    protected async Task<IReadOnlyList<TRow>> SelectAsync(string rest, object? parameters, CancellationToken ct)
+    {
+        await using var connection = await database.OpenAsync(ct);
+        return await SelectAsync(connection, null, rest, parameters, ct);
+    }
+
+    /// <summary>As above, inside a transaction.</summary>
+    protected Task<IReadOnlyList<TRow>> SelectAsync(
+        DatabaseTransaction transaction, string rest, object? parameters, CancellationToken ct) =>
+        SelectAsync(transaction.Connection, transaction.Transaction, rest, parameters, ct);
+
+    /// <summary>Completes the event of a change: snapshot for Watch, parent, and who else waits for it. Null says that
+    /// nobody needs to know.</summary>
+    /// <param name="before">The row before; null when it was just created.</param>
+    /// <param name="draft">Type, states, version, reason and time are set.</param>
+    protected virtual ResourceEvent? EventFor(TRow? before, TRow after, ResourceEvent draft) => draft;
+
+    /// <summary>Due rows that no worker has claimed, urgent and old ones first.</summary>
+    internal async Task<IReadOnlyList<TRow>> DueAsync(DueQuery query, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.Due(query.OrderBy, query.KeyColumn));
+        command.Parameters.Add(Moment(database.Now));
+        command.Parameters.Add(Texts(query.BusyIds));
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = query.RowsMax });
+        if (query.KeyColumn is not null)
+        {
+            command.Parameters.Add(Texts(query.FullKeys));
+        }
+
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await RowMap<TRow>.ReadAllAsync(reader, ct);
+    }
+
+    /// <summary>The next moment at which a row becomes due or a claim runs out.</summary>
+    internal async Task<DateTimeOffset?> NextDueAsync(CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.NextDue);
+        command.Parameters.Add(Moment(database.Now));
+        return await command.ExecuteScalarAsync(ct) is DateTime next ? new DateTimeOffset(next) : null;
+    }
+
+    /// <summary>Makes rows due that rest in a state which has a step: the code learned it since they were written.</summary>
+    internal async Task<int> WakeForgottenAsync(IReadOnlyList<string> statesWithSteps, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.WakeForgotten);
+        command.Parameters.Add(Moment(database.Now));
+        command.Parameters.Add(Texts(statesWithSteps));
+        return await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Takes the row: epoch + 1, fresh row back. Null when it is at rest, not due (and not nudged), or, without a
+    /// lease, claimed by another worker.</summary>
+    internal async Task<TRow?> ClaimAsync(string id, ClaimTerms terms, CancellationToken ct)
+    {
+        await database.Checkpoints.PassAsync("claim.before", ct);
+        var now = database.Now;
+        await using var command = database.Source.CreateCommand(_sql.Claim);
+        command.Parameters.Add(Text(id));
+        command.Parameters.Add(Moment(now));
+        command.Parameters.Add(Moment(now + terms.For));
+        command.Parameters.Add(Text(terms.Worker));
+        command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = terms.Nudged });
+        command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = terms.LeaseHeld });
+        var row = await ReadOneAsync(command, ct);
+        await database.Checkpoints.PassAsync("claim.after", ct);
+        return row;
+    }
+
+    /// <summary>A nudge for a row that is failing brings its next try forward, but not to now: a step whose own failing
+    /// causes nudges must not spin.</summary>
+    internal async Task<DateTimeOffset?> PullForwardAsync(string id, TimeSpan soon, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.PullForward);
+        command.Parameters.Add(Text(id));
+        command.Parameters.Add(Moment(database.Now + soon));
+        return await command.ExecuteScalarAsync(ct) is DateTime next ? new DateTimeOffset(next) : null;
+    }
+
+    /// <summary>Gives a claim back without a word about the row, if it is still ours.</summary>
+    internal async Task ReleaseAsync(TRow row, bool dueNow, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.Release);
+        command.Parameters.Add(Text(row.Id));
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = row.Epoch });
+        command.Parameters.Add(Moment(dueNow ? database.Now : DateTimeOffset.MaxValue));
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Writes what came of a step, only if nobody moved the row (version) or took it over (epoch).</summary>
+    /// <returns>False when somebody did: nothing was written.</returns>
+    internal async Task<bool> SaveAsync(TRow before, Transition<TRow> transition, CancellationToken ct)
+    {
+        await database.Checkpoints.PassAsync("save.before", ct);
+        var saved = transition.Also is null
+            ? await SaveAloneAsync(before, transition, ct)
+            : await SaveWithAsync(before, transition, transition.Also, ct);
+        await database.Checkpoints.PassAsync("save.after", ct);
+        return saved;
+    }
+
+    private async Task<bool> SaveAloneAsync(TRow before, Transition<TRow> transition, CancellationToken ct)
+    {
+        var e = transition.Tell ? Event(before, transition.After, transition.Why) : null;
+        await using var command = database.Source.CreateCommand(e is null ? _sql.Update : _sql.UpdateWithEvent);
+        SupervisedSql<TRow>.AddUpdate(command.Parameters, before.Id, before.Version, before.Epoch, transition.After);
+        if (e is not null)
+        {
+            Outbox.AddParameters(command.Parameters, e, database.Now);
+        }
+
+        var saved = await command.ExecuteNonQueryAsync(ct) == 1;
+        if (saved && e is not null)
+        {
+            await database.TellAsync(e.Nudges, hasEvents: true, ct);
+        }
+
+        return saved;
+    }
+
+    private async Task<bool> SaveWithAsync(
+        TRow before,
+        Transition<TRow> transition,
+        Func<DatabaseTransaction, CancellationToken, Task> also,
+        CancellationToken ct)
+    {
+        try
+        {
+            await database.InTransactionAsync(
+                async (transaction, token) =>
+                {
+                    await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
+                    batch.BatchCommands.Add(_sql.UpdateCommand(before.Id, before.Version, before.Epoch, transition.After));
+                    if (await batch.ExecuteNonQueryAsync(token) != 1)
+                    {
+                        throw new LostSaveException();
+                    }
+
+                    await also(transaction, token);
+                    if (transition.Tell && Event(before, transition.After, transition.Why) is { } e)
+                    {
+                        await transaction.AppendAsync(e, token);
+                    }
+                },
+                ct);
+            return true;
+        }
+        catch (LostSaveException)
+        {
+            return false;
+        }
+    }
+
+    private void Append(DatabaseTransaction transaction, NpgsqlBatch batch, TRow? before, TRow after, string? why)
+    {
+        if (Event(before, after, why) is { } e)
+        {
+            transaction.Append(batch, e);
+        }
+    }
+
+    private ResourceEvent? Event(TRow? before, TRow after, string? why)
+    {
+        var newState = StateNames<TState>.Of(after.State);
+        var moved = before is null || !EqualityComparer<TState>.Default.Equals(before.State, after.State);
+        var type = before is null ? EventTypes.Created
+            : !moved ? EventTypes.Updated
+            : newState == EventTypes.Deleted ? EventTypes.Deleted
+            : EventTypes.StateChanged;
+        return EventFor(before, after, new ResourceEvent(noun, NameOf(after.Id), type)
+        {
+            OldState = before is null ? null : StateNames<TState>.Of(before.State),
+            NewState = newState,
+            Reason = why,
+            ErrorCode = after.LastErrorCode,
+            ResourceVersion = after.Version,
+            OccurredAt = database.Now,
+        });
+    }
+
+    private async Task<IReadOnlyList<TRow>> SelectAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, string rest, object? parameters, CancellationToken ct)
+    {
+        var command = new CommandDefinition(_sql.Select + rest, parameters, transaction, cancellationToken: ct);
+        await using var reader = (DbDataReader)await connection.ExecuteReaderAsync(command);
+        return await RowMap<TRow>.ReadAllAsync(reader, ct);
+    }
+
+    private static async Task<TRow?> ReadOneAsync(NpgsqlCommand command, CancellationToken ct)
+    {
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? RowMap<TRow>.Read(reader) : null;
+    }
+
+    private static NpgsqlParameter<string> Text(string value) => new() { TypedValue = value };
+
+    private static NpgsqlParameter Texts(IReadOnlyList<string> values) =>
+        new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text, Value = values.ToArray() };
+
+    private static NpgsqlParameter<DateTimeOffset> Moment(DateTimeOffset value) =>
+        new() { TypedValue = value.ToUniversalTime() };
+
+    /// <summary>Rolls a transaction back because the row was moved or taken over.</summary>
+    private sealed class LostSaveException : Exception;
+}

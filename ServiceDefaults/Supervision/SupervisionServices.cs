@@ -1,0 +1,37 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Cloud.ServiceDefaults.Supervision;
+
+/// <summary>How a service says that a noun is supervised.</summary>
+public static class SupervisionServices
+{
+    /// <summary>Registers store and rules of a noun (singletons) and runs its supervisor.</summary>
+    /// <param name="configure">Limits; see <see cref="SupervisorOptions{TRow}"/>.</param>
+    public static IServiceCollection AddSupervisor<TRow, TState, TStore, TRules>(
+        this IServiceCollection services, Action<SupervisorOptions<TRow>>? configure = null)
+        where TRow : SupervisedRow<TState>
+        where TState : struct, Enum
+        where TStore : SupervisedStore<TRow, TState>
+        where TRules : class, IRules<TRow, TState>
+    {
+        services.Configure(configure ?? (_ => { }));
+        services.TryAddSingleton<TStore>();
+        services.TryAddSingleton<SupervisedStore<TRow, TState>>(provider => provider.GetRequiredService<TStore>());
+        services.TryAddSingleton<TRules>();
+        services.TryAddSingleton<IRules<TRow, TState>>(provider => provider.GetRequiredService<TRules>());
+        services.AddHostedService<Supervisor<TRow, TState>>();
+        return services;
+    }
+
+    /// <summary>What every supervisor shares. Part of AddServiceDefaults.</summary>
+    internal static IServiceCollection AddSupervision(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<Checkpoints>();
+        services.TryAddSingleton<SupervisionMeter>();
+        services.TryAddSingleton<Leases>();
+        services.TryAddSingleton<INudges, RedisNudges>();
+        return services;
+    }
+}

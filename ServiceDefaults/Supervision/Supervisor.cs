@@ -1,0 +1,350 @@
+using System.Linq.Expressions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Cloud.ServiceDefaults.Supervision;
+
+/// <summary>
+/// The loop that makes rows come true, one per noun and process. This comment is the architecture of the control plane.
+/// <para><b>What it does.</b> A row is due when it is not at rest and <c>next_attempt_at</c> has come, or when somebody
+/// nudged it. For a due row a worker takes a <i>turn</i>: it takes the lease <c>noun:id</c> in Redis (tries once), claims
+/// the row in PostgreSQL (<c>epoch + 1</c>, fresh row back), looks up the rule of its state and runs the rule's step. The
+/// step looks at the world, does what is missing and answers <c>Go(next)</c> or <c>Wait(why, after)</c>. The answer is
+/// saved by one statement that writes row and event together and only if version and epoch are still those that were
+/// read. After <c>Go</c> the worker goes on with the next state while its lease holds; after <c>Wait</c> it lets go.</para>
+/// <para><b>Terms.</b> <i>version</i>: grows with every visible change; a request verb changes the row under a running
+/// step, and the step's save then loses. <i>epoch</i>: grows with every claim and is written into every outside object;
+/// a worker that slept through its lease finds its saves refused here and its writes refused there. <i>lease</i>:
+/// politeness, it keeps two workers from doing the same work at once. <i>nudge</i>: a hint that may be lost, doubled or
+/// late. <i>sweep</i>: the slow look through the due index that finds what lost nudges left behind.</para>
+/// <para><b>Guarantees.</b> (1) Of workers that run the same row at once, at most one saves. (2) State, version and event
+/// are written together or not at all. (3) A nudge that comes while the row is in its step is remembered and the row is
+/// looked at once more. (4) A row that is not at rest is looked at again: after its time, after a nudge, after a crash.
+/// (5) A failure is recorded with its code before the row is tried again, with doubling waits up to five minutes; a
+/// hopeless one, or one past <c>GiveUpAfter</c>, ends in the rule's failed state with the reason. (6) Slots are bounded
+/// in all and per bulkhead key, so one dead target holds only its own. (7) At rest costs nothing: no task, no timer, no
+/// query per row.</para>
+/// <para><b>Not guaranteed.</b> A step can run twice, and two workers can run it at once (Redis away, a paused process).
+/// Steps must therefore ensure rather than do, and give outside objects derived names and the epoch.</para>
+/// <para><b>What each crash point costs.</b>
+/// Before the lease: nothing. After the lease, before the claim: the lease's expiry (10 s). After the claim, during the
+/// step: the same, then the step runs again and finds what it did. After the step, before the save: the same. After the
+/// save, before nudges to others: they find out by their own timer or sweep. After the nudges, before the release: the
+/// lease's expiry, if the row has a next step.</para>
+/// <para><b>What failures cost.</b> <i>Redis away</i>: the claim in PostgreSQL stands in for the lease (a row claimed by
+/// another worker is left alone until that claim runs out), nudges between processes wait for the sweep; nothing is lost.
+/// <i>Lease lost in a step</i>: the step is cancelled and the row looked at again. <i>PostgreSQL away</i>: turns end
+/// without a trace, the loop pauses, doubling to 15 s, and goes on by itself; readiness says so. <i>Clock skew</i>
+/// between processes: rows become due early or late by as much; nothing depends on it for safety.
+/// <i>Stop</i>: no new turns, steps are cancelled and waited for, claims are given back and the rows nudged, so another
+/// replica goes on at once. <i>kill -9</i>: as a crash.</para>
+/// </summary>
+public sealed class Supervisor<TRow, TState> : BackgroundService
+    where TRow : SupervisedRow<TState>
+    where TState : struct, Enum
+{
+    /// <summary>Most rows fetched by one look at the table.</summary>
+    public const int RowsPerLookMax = 64;
+
+    private static readonly TimeSpan PauseFirst = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PauseLongest = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan SecondsPerPriority = TimeSpan.FromSeconds(10);
+
+    private readonly SupervisedStore<TRow, TState> _store;
+    private readonly IRules<TRow, TState> _rules;
+    private readonly INudges _nudges;
+    private readonly SchemaGate _schema;
+    private readonly TimeProvider _time;
+    private readonly ILogger<Supervisor<TRow, TState>> _logger;
+    private readonly SupervisorOptions<TRow> _options;
+    private readonly Turn<TRow, TState> _turn;
+    private readonly WorkQueue _queue;
+    private readonly Pulse _pulse;
+    private readonly string _orderBy;
+    private readonly string? _keyColumn;
+    private readonly Func<TRow, string?>? _keyOf;
+    private readonly Lock _gate = new();
+    private readonly HashSet<Task> _turns = [];
+    private DateTimeOffset _lookAt;
+    private DateTimeOffset _pausedUntil;
+    private TimeSpan _pause;
+    private bool _mayBeMore;
+    private bool _keysWereFull;
+
+    /// <summary>Made by <see cref="SupervisionServices.AddSupervisor{TRow,TState,TStore,TRules}"/>.</summary>
+    public Supervisor(
+        SupervisedStore<TRow, TState> store,
+        IRules<TRow, TState> rules,
+        Leases leases,
+        INudges nudges,
+        Checkpoints checkpoints,
+        SupervisionMeter meter,
+        SchemaGate schema,
+        TimeProvider time,
+        IOptions<SupervisorOptions<TRow>> options,
+        ILogger<Supervisor<TRow, TState>> logger)
+    {
+        (_store, _rules, _nudges, _schema, _time, _logger) = (store, rules, nudges, schema, time, logger);
+        _options = options.Value;
+        _turn = new Turn<TRow, TState>(store, rules, leases, nudges, checkpoints, meter, time, logger);
+        _queue = new WorkQueue(_options.StepsAtOnce, _options.StepsAtOncePerKey);
+        _pulse = new Pulse(time);
+        _orderBy = OrderBy(rules);
+        _keyOf = _options.BulkheadBy?.Compile();
+        _keyColumn = _options.BulkheadBy is { } by ? ColumnOf(by) : null;
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _pulse.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await _schema.ReadyAsync(stoppingToken);
+        using var hearing = _nudges.Subscribe(_store.Noun, Hear);
+        var forgotten = true;
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    if (forgotten)
+                    {
+                        await WakeForgottenAsync(stoppingToken);
+                        forgotten = false;
+                    }
+
+                    await StartWhatIsDueAsync(stoppingToken);
+                }
+                catch (Exception e) when (DatabaseTrouble.IsAway(e))
+                {
+                    PauseFor(e);
+                }
+
+                _pulse.RaiseAt(NextLook());
+                await _pulse.WaitAsync(stoppingToken);
+            }
+        }
+        finally
+        {
+            await WaitForTurnsAsync();
+        }
+    }
+
+    private void Hear(string? id)
+    {
+        if (id is null)
+        {
+            LookAt(_time.GetUtcNow());
+        }
+        else
+        {
+            _queue.Offer(new WorkItem(id, true, null));
+        }
+
+        _pulse.Raise();
+    }
+
+    private async Task WakeForgottenAsync(CancellationToken ct)
+    {
+        var working = Enum.GetValues<TState>().Where(s => _rules.For(s).Step is not null).Select(StateNames<TState>.Of);
+        var woken = await _store.WakeForgottenAsync([.. working], ct);
+        if (woken > 0)
+        {
+            _logger.LogInformation("Waking {Count} {Noun} rows whose states have learned a step", woken, _store.Noun);
+        }
+    }
+
+    private async Task StartWhatIsDueAsync(CancellationToken stopping)
+    {
+        if (_pausedUntil > _time.GetUtcNow())
+        {
+            return;
+        }
+
+        StartTurns(stopping);
+        while (_queue.FreeSlots > 0 && MustLook())
+        {
+            await LookAsync(stopping);
+            StartTurns(stopping);
+        }
+    }
+
+    private bool MustLook()
+    {
+        lock (_gate)
+        {
+            return _mayBeMore || _queue.Dropped || _lookAt <= _time.GetUtcNow();
+        }
+    }
+
+    /// <summary>One look at the table: due rows into the queue, and the time of the next look.</summary>
+    private async Task LookAsync(CancellationToken ct)
+    {
+        var fullKeys = _queue.FullKeys;
+        lock (_gate)
+        {
+            // Set before the query, so that whatever becomes due while it runs can only bring the next look forward.
+            _lookAt = _time.GetUtcNow() + _options.Sweep;
+        }
+
+        var due = await _store.DueAsync(
+            new DueQuery(_orderBy, _queue.BusyIds, _keyColumn, fullKeys, RowsPerLookMax), ct);
+        foreach (var row in due)
+        {
+            _queue.Offer(new WorkItem(row.Id, false, _keyOf?.Invoke(row)));
+        }
+
+        lock (_gate)
+        {
+            // What full keys held back is looked for when one of their slots is free: a turn's end raises the pulse.
+            _mayBeMore = due.Count == RowsPerLookMax;
+            _keysWereFull = fullKeys.Count > 0;
+        }
+
+        if (due.Count < RowsPerLookMax && await _store.NextDueAsync(ct) is { } next)
+        {
+            LookAt(next);
+        }
+
+        _pause = TimeSpan.Zero;
+    }
+
+    private void StartTurns(CancellationToken stopping)
+    {
+        while (_queue.TryTake(out var item))
+        {
+            var taken = item;
+            var turn = Task.Run(() => TakeTurnAsync(taken, stopping), stopping);
+            lock (_gate)
+            {
+                _turns.Add(turn);
+            }
+
+            _ = turn.ContinueWith(Ended, default, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        void Ended(Task turn)
+        {
+            lock (_gate)
+            {
+                _turns.Remove(turn);
+            }
+        }
+    }
+
+    private async Task TakeTurnAsync(WorkItem item, CancellationToken stopping)
+    {
+        RequestContext.Current = new RequestContext(RequestContext.SupervisorActor, null);
+        var end = default(TurnEnd);
+        try
+        {
+            end = await _turn.TakeAsync(item, Enter, stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Stopping; the row is due in PostgreSQL and another replica goes on.
+        }
+        catch (Exception e) when (DatabaseTrouble.IsAway(e))
+        {
+            PauseFor(e);
+            end = new TurnEnd(Again: item);
+        }
+        catch (Exception e)
+        {
+            _logger.LogError(e, "Losing a turn of {Noun} {Id}; the row stays due", _store.Noun, item.Id);
+            end = new TurnEnd(LookAt: _time.GetUtcNow() + PauseLongest);
+        }
+
+        _queue.Finish(item.Id, end.Again);
+        lock (_gate)
+        {
+            _mayBeMore |= _keysWereFull;
+        }
+
+        LookAt(end.LookAt ?? DateTimeOffset.MaxValue);
+        _pulse.Raise();
+    }
+
+    /// <summary>A slot of a bulkhead key: null when the row may run, its key when there is none left.</summary>
+    private string? Enter(TRow row) =>
+        _keyOf?.Invoke(row) is { } key && !_queue.TryEnter(row.Id, key) ? key : null;
+
+    private void LookAt(DateTimeOffset moment)
+    {
+        lock (_gate)
+        {
+            _lookAt = moment < _lookAt ? moment : _lookAt;
+        }
+    }
+
+    private DateTimeOffset NextLook()
+    {
+        lock (_gate)
+        {
+            return _pausedUntil > _lookAt ? _pausedUntil : _lookAt;
+        }
+    }
+
+    private void PauseFor(Exception reason)
+    {
+        lock (_gate)
+        {
+            if (_pausedUntil > _time.GetUtcNow())
+            {
+                return;
+            }
+
+            _pause = _pause == TimeSpan.Zero ? PauseFirst : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, PauseLongest.Ticks));
+            _pausedUntil = _time.GetUtcNow() + _pause;
+            _lookAt = _pausedUntil;
+        }
+
+        _logger.LogWarning(
+            "Pausing {Noun} for {Pause:0} s: PostgreSQL does not answer ({Reason})",
+            _store.Noun, _pause.TotalSeconds, reason.Message);
+    }
+
+    private async Task WaitForTurnsAsync()
+    {
+        Task[] turns;
+        lock (_gate)
+        {
+            turns = [.. _turns];
+        }
+
+        try
+        {
+            await Task.WhenAll(turns).WaitAsync(_options.StopWait, _time);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            _logger.LogWarning("Stopping {Noun} with {Count} steps that do not end", _store.Noun, turns.Length);
+        }
+    }
+
+    /// <summary>Who goes first: the longest due, with a head start per point of priority.</summary>
+    private static string OrderBy(IRules<TRow, TState> rules)
+    {
+        var urgent = Enum.GetValues<TState>().Where(s => rules.For(s).Priority != 0).ToArray();
+        if (urgent.Length == 0)
+        {
+            return "next_attempt_at";
+        }
+
+        var cases = urgent.Select(s =>
+            $"WHEN '{StateNames<TState>.Of(s)}' THEN interval '{rules.For(s).Priority * SecondsPerPriority.TotalSeconds} s'");
+        return $"next_attempt_at - CASE state {string.Join(' ', cases)} ELSE interval '0 s' END";
+    }
+
+    private static string ColumnOf(Expression<Func<TRow, string?>> property) =>
+        property.Body is MemberExpression { Member.Name: { } name }
+            ? ColumnValues.NameOf(name)
+            : throw new ArgumentException("BulkheadBy must be a plain property, like row => row.ClusterId.");
+}

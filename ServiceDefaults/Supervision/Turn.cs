@@ -1,0 +1,282 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Cloud.ServiceDefaults.Supervision;
+
+/// <summary>How a turn ended: whether to take the row again, and by when to look at the table.</summary>
+/// <param name="Again">Take it again as soon as there is a slot.</param>
+/// <param name="LookAt">When something of it will be due.</param>
+internal readonly record struct TurnEnd(WorkItem? Again = null, DateTimeOffset? LookAt = null);
+
+/// <summary>
+/// One worker's turn with one row: lease, claim, then step after step while the row moves on, each saved with its event
+/// before the next begins. See <see cref="Supervisor{TRow,TState}"/> for what this guarantees.
+/// </summary>
+internal sealed class Turn<TRow, TState>(
+    SupervisedStore<TRow, TState> store,
+    IRules<TRow, TState> rules,
+    Leases leases,
+    INudges nudges,
+    Checkpoints checkpoints,
+    SupervisionMeter meter,
+    TimeProvider time,
+    ILogger logger)
+    where TRow : SupervisedRow<TState>
+    where TState : struct, Enum
+{
+    /// <summary>Most steps of one turn; a longer chain gives its slot up in between.</summary>
+    public const int StepsPerTurnMax = 32;
+
+    /// <summary>How soon a nudge brings a failing row back.</summary>
+    public static readonly TimeSpan NudgedRetry = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a step may take to notice that it was cancelled before its slot is given away.</summary>
+    private static readonly TimeSpan AbandonAfter = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long giving a claim back may take when the turn itself was cancelled.</summary>
+    private static readonly TimeSpan ReleaseWithin = TimeSpan.FromSeconds(2);
+
+    private static readonly string Worker = $"{Environment.MachineName}/{Environment.ProcessId}";
+
+    private readonly TimeSpan _longestDeadline = Enum.GetValues<TState>().Max(s => rules.For(s).Deadline);
+
+    /// <summary>Takes the turn.</summary>
+    /// <param name="enter">Asks for a bulkhead slot of the claimed row; a key that it answers has none left.</param>
+    public async Task<TurnEnd> TakeAsync(WorkItem item, Func<TRow, string?> enter, CancellationToken stopping)
+    {
+        await using var lease = await leases.TryTakeAsync($"{store.Noun}:{item.Id}", stopping);
+        if (lease is null)
+        {
+            meter.LeaseRefused(store.Noun);
+            return new TurnEnd(LookAt: time.GetUtcNow() + Leases.Expiry);
+        }
+
+        var claimedFor = lease.InRedis ? Leases.Expiry : _longestDeadline + AbandonAfter;
+        var row = await store.ClaimAsync(item.Id, new ClaimTerms(Worker, claimedFor, item.Nudged, lease.InRedis), stopping);
+        if (row is null)
+        {
+            return item.Nudged
+                ? new TurnEnd(LookAt: await store.PullForwardAsync(item.Id, NudgedRetry, stopping))
+                : default;
+        }
+
+        if (enter(row) is { } fullKey)
+        {
+            await store.ReleaseAsync(row, dueNow: true, stopping);
+            return new TurnEnd(Again: item with { Nudged = false, Key = fullKey });
+        }
+
+        return await RunChainAsync(row, lease, claimedFor, stopping);
+    }
+
+    private async Task<TurnEnd> RunChainAsync(TRow row, Lease lease, TimeSpan claimedFor, CancellationToken stopping)
+    {
+        for (var steps = 0; steps < StepsPerTurnMax; steps++)
+        {
+            var rule = rules.For(row.State);
+            Transition<TRow> transition;
+            try
+            {
+                stopping.ThrowIfCancellationRequested();
+                lease.Lost.ThrowIfCancellationRequested();
+                transition = rule.Step is null
+                    ? Transitions<TRow, TState>.Settled(row)
+                    : await RunStepAsync(row, rule, lease, stopping);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested || lease.Lost.IsCancellationRequested)
+            {
+                return await GiveBackAsync(row, stopping);
+            }
+
+            var goesOn = transition.Tell && transition.After.NextAttemptAt <= store.Now;
+            if (goesOn)
+            {
+                transition = transition with
+                {
+                    After = transition.After with { ClaimedUntil = store.Now + claimedFor, ClaimedBy = Worker },
+                };
+            }
+
+            if (!await SaveAsync(row, rule, transition, stopping))
+            {
+                meter.SaveLost(store.Noun);
+                logger.LogInformation(
+                    "Looking at {Noun} {Id} again: it was changed while its step ran", store.Noun, row.Id);
+                await store.ReleaseAsync(row, dueNow: false, stopping);
+                return new TurnEnd(Again: new WorkItem(row.Id, false, null));
+            }
+
+            if (!goesOn)
+            {
+                return new TurnEnd(LookAt: transition.After.NextAttemptAt);
+            }
+
+            row = transition.After;
+        }
+
+        return new TurnEnd(Again: new WorkItem(row.Id, false, null));
+    }
+
+    /// <summary>Saves; what PostgreSQL refuses (a constraint the step ran into) is recorded as the step's failure.</summary>
+    private async Task<bool> SaveAsync(
+        TRow row, Rule<TRow, TState> rule, Transition<TRow> transition, CancellationToken stopping)
+    {
+        try
+        {
+            return await store.SaveAsync(row, transition, stopping);
+        }
+        catch (PostgresException e) when (!DatabaseTrouble.IsAway(e))
+        {
+            return await store.SaveAsync(row, Judge(row, rule, Failure.Of(e), e), stopping);
+        }
+    }
+
+    private async Task<Transition<TRow>> RunStepAsync(
+        TRow row, Rule<TRow, TState> rule, Lease lease, CancellationToken stopping)
+    {
+        var state = StateNames<TState>.Of(row.State);
+        var started = time.GetTimestamp();
+        using var activity = SupervisionMeter.Activities.StartActivity($"{store.Noun} {state}");
+        activity?.SetTag("cloud.resource", store.NameOf(row.Id));
+        activity?.SetTag("cloud.epoch", row.Epoch);
+        try
+        {
+            var outcome = await RunBoundedAsync(row, rule, lease, stopping);
+            var transition = Judge(row, rule, outcome);
+            meter.StepEnded(store.Noun, state, outcome is Outcome<TRow, TState>.Go ? "go" : "wait", time.GetElapsedTime(started));
+            return transition;
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested || lease.Lost.IsCancellationRequested)
+        {
+            meter.StepEnded(store.Noun, state, "cut", time.GetElapsedTime(started));
+            throw;
+        }
+        catch (Exception e)
+        {
+            meter.StepEnded(store.Noun, state, "failed", time.GetElapsedTime(started));
+            var failure = e is StepDeadlineException ? Failure.Deadline(rule.Deadline) : Failure.Of(e);
+            activity?.SetStatus(ActivityStatusCode.Error, failure.Code);
+            return Judge(row, rule, failure, e);
+        }
+    }
+
+    private async Task<Outcome<TRow, TState>> RunBoundedAsync(
+        TRow row, Rule<TRow, TState> rule, Lease lease, CancellationToken stopping)
+    {
+        using var deadline = new CancellationTokenSource(rule.Deadline, time);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(stopping, lease.Lost, deadline.Token);
+        await checkpoints.PassAsync("step.before", cut.Token);
+        var step = rule.Step!(row, cut.Token);
+        try
+        {
+            // A step that ignores its token must not keep its slot; what it still does is fenced by the epoch.
+            var outcome = await step.WaitAsync(rule.Deadline + AbandonAfter, time, stopping);
+            await checkpoints.PassAsync("step.after", cut.Token);
+            lease.Lost.ThrowIfCancellationRequested();
+            return outcome;
+        }
+        catch (Exception e) when (deadline.IsCancellationRequested
+            && !stopping.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
+        {
+            throw new StepDeadlineException(e);
+        }
+        finally
+        {
+            if (!step.IsCompleted)
+            {
+                logger.LogError(
+                    "Abandoning the step of {Noun} {Id} in {State}: it ignores its cancellation",
+                    store.Noun, row.Id, StateNames<TState>.Of(row.State));
+                _ = step.ContinueWith(
+                    static t => t.Exception, default, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            }
+        }
+    }
+
+    private Transition<TRow> Judge(TRow row, Rule<TRow, TState> rule, Outcome<TRow, TState> outcome)
+    {
+        var now = store.Now;
+        switch (outcome)
+        {
+            case Outcome<TRow, TState>.Go go when rule.To.Contains(go.Next):
+                logger.LogInformation(
+                    "Moving {Noun} {Id} from {From} to {To}: {Why}",
+                    store.Noun, row.Id, StateNames<TState>.Of(row.State), StateNames<TState>.Of(go.Next), go.Why);
+                return Transitions<TRow, TState>.Moved(row, go, rules.For(go.Next).Step is null, now);
+            case Outcome<TRow, TState>.Go go:
+                var broken = Failure.Unlisted(StateNames<TState>.Of(row.State), StateNames<TState>.Of(go.Next));
+                return Judge(row, rule, broken, null);
+            case Outcome<TRow, TState>.Wait wait:
+                if (GiveUpAt(row, rule) is { } giveUpAt && giveUpAt <= now)
+                {
+                    return GiveUp(row, rule, Failure.GaveUp(rule.GiveUpAfter!.Value, wait.Why, null, null));
+                }
+
+                return Transitions<TRow, TState>.Waiting(row, wait, Earlier(now + wait.After, GiveUpAt(row, rule)));
+            default:
+                throw new UnreachableException();
+        }
+    }
+
+    private Transition<TRow> Judge(TRow row, Rule<TRow, TState> rule, Failure failure, Exception? exception)
+    {
+        var state = StateNames<TState>.Of(row.State);
+        if (!failure.Expected)
+        {
+            logger.LogError(exception, "Failing {Noun} {Id} in {State}: {Code}", store.Noun, row.Id, state, failure.Code);
+        }
+
+        if (!failure.Retryable && rule.OnFailure is not null)
+        {
+            return GiveUp(row, rule, failure);
+        }
+
+        var now = store.Now;
+        if (rule.OnFailure is not null && GiveUpAt(row, rule) is { } giveUpAt && giveUpAt <= now)
+        {
+            return GiveUp(
+                row, rule, Failure.GaveUp(rule.GiveUpAfter!.Value, failure.Message, failure.Code, failure.Fault));
+        }
+
+        var wait = failure.Retryable ? Backoff.After(row.Attempts + 1) : Backoff.Longest;
+        logger.LogWarning(
+            "Retrying {Noun} {Id} in {State} after {Wait:0.0} s, failure {Attempt} in a row: {Code}: {Message}",
+            store.Noun, row.Id, state, wait.TotalSeconds, row.Attempts + 1, failure.Code, failure.Message);
+        return Transitions<TRow, TState>.Failed(row, failure, Earlier(now + wait, GiveUpAt(row, rule)));
+    }
+
+    private Transition<TRow> GiveUp(TRow row, Rule<TRow, TState> rule, Failure failure)
+    {
+        var failed = rule.OnFailure!.Value;
+        logger.LogWarning(
+            "Giving up {Noun} {Id} in {State}, now {Failed}: {Code}: {Message}",
+            store.Noun, row.Id, StateNames<TState>.Of(row.State), StateNames<TState>.Of(failed), failure.Code, failure.Message);
+        return Transitions<TRow, TState>.GivenUp(row, failed, rules.For(failed).Step is null, failure, store.Now);
+    }
+
+    private static DateTimeOffset? GiveUpAt(TRow row, Rule<TRow, TState> rule) =>
+        rule is { GiveUpAfter: { } after, OnFailure: not null } ? row.StateSince + after : null;
+
+    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset? b) => b < a ? b.Value : a;
+
+    /// <summary>The step was cut by a stop or by losing the lease: nothing is recorded, another worker may go on at once.</summary>
+    private async Task<TurnEnd> GiveBackAsync(TRow row, CancellationToken stopping)
+    {
+        // The turn's own token has fired; this last write gets a short one of its own.
+        using var brief = new CancellationTokenSource(ReleaseWithin, time);
+        await store.ReleaseAsync(row, dueNow: true, brief.Token);
+        if (stopping.IsCancellationRequested)
+        {
+            await nudges.SendAsync(new Nudge(store.Noun, row.Id), brief.Token);
+            return default;
+        }
+
+        meter.LeaseLost(store.Noun);
+        logger.LogInformation("Cutting the step of {Noun} {Id}: its lease was lost", store.Noun, row.Id);
+        return new TurnEnd(Again: new WorkItem(row.Id, false, null));
+    }
+
+    /// <summary>The rule's deadline passed while the step ran.</summary>
+    private sealed class StepDeadlineException(Exception inner) : Exception(null, inner);
+}
