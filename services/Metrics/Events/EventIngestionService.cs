@@ -1,0 +1,100 @@
+using System.Globalization;
+using Cloud.ServiceDefaults.Hosting;
+using Grpc.Core;
+using Proto = Cloud.Protos.Metrics.V1;
+
+namespace Cloud.Events;
+
+/// <summary>Where the other services hand in their outboxes.</summary>
+public sealed class EventIngestionService(EventStore store) : Proto.EventIngestionService.EventIngestionServiceBase
+{
+    /// <summary>Most events of one request.</summary>
+    public const int BatchMax = 500;
+
+    /// <inheritdoc/>
+    public override async Task<Proto.AppendEventsResponse> AppendEvents(
+        Proto.AppendEventsRequest request, ServerCallContext context)
+    {
+        Check(request);
+        try
+        {
+            var events = request.Events.Select(e => RecordedEvent.From(request.Source, e)).ToList();
+            return new Proto.AppendEventsResponse
+            {
+                AcknowledgedSequence = await store.AppendAsync(
+                    request.Source, events, request.PrunedThrough, context.CancellationToken),
+            };
+        }
+        catch (SequenceGapException gap)
+        {
+            var expected = gap.Expected.ToString(CultureInfo.InvariantCulture);
+            throw Problem.FailedPrecondition(
+                "SEQUENCE_GAP",
+                request.Source,
+                $"Events of {request.Source} begin at {request.Events[0].SourceSequence}; {expected} is missing.",
+                new Dictionary<string, string> { ["expected"] = expected });
+        }
+    }
+
+    private static void Check(Proto.AppendEventsRequest request)
+    {
+        var problems = new FieldProblems();
+        if (request.Source.Length == 0)
+        {
+            problems.Add("source", "must name the service whose outbox it is", "SOURCE_MISSING");
+        }
+
+        if (request.Events.Count > BatchMax)
+        {
+            problems.Add("events", $"at most {BatchMax} at once", "TOO_MANY_EVENTS");
+        }
+
+        if (request.PrunedThrough < 0)
+        {
+            problems.Add("pruned_through", "must not be negative", "PRUNED_THROUGH_INVALID");
+        }
+
+        for (var i = 0; i < request.Events.Count; i++)
+        {
+            Check(request, i, problems);
+        }
+
+        problems.ThrowIfAny();
+    }
+
+    private static void Check(Proto.AppendEventsRequest request, int index, FieldProblems problems)
+    {
+        var e = request.Events[index];
+        var at = $"events[{index.ToString(CultureInfo.InvariantCulture)}]";
+        var expected = index == 0 ? e.SourceSequence : request.Events[index - 1].SourceSequence + 1;
+        if (e.SourceSequence < 1 || e.SourceSequence != expected)
+        {
+            problems.Add($"{at}.source_sequence", "must be positive and grow by one", "SOURCE_SEQUENCE_INVALID");
+        }
+
+        if (e.Source.Length > 0 && e.Source != request.Source)
+        {
+            problems.Add($"{at}.source", "must be the request's source, or empty", "SOURCE_INVALID");
+        }
+
+        if (e.ResourceType.Length == 0)
+        {
+            problems.Add($"{at}.resource_type", "must not be empty", "RESOURCE_TYPE_MISSING");
+        }
+
+        if (e.Resource.Length == 0)
+        {
+            problems.Add($"{at}.resource", "must not be empty", "RESOURCE_MISSING");
+        }
+
+        if (e.Type.Length == 0)
+        {
+            problems.Add($"{at}.type", "must not be empty", "TYPE_MISSING");
+        }
+
+        if (e.OccurTime is null)
+        {
+            problems.Add($"{at}.occur_time", "must be set", "OCCUR_TIME_MISSING");
+        }
+    }
+}
