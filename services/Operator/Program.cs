@@ -1,3 +1,47 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using System.CommandLine;
+using System.Globalization;
+using Cloud.Operator;
+using Cloud.Operator.Reconciling;
+using OpenTelemetry.Metrics;
+
+var metricsAddress = new Option<string?>("--metrics-addr") { Description = "Address of metrics and health, host:port." };
+var election = new Option<bool>("--enable-leader-election") { Description = "Work only while holding the Lease." };
+var command = new RootCommand("Makes Mattermost resources real.") { metricsAddress, election };
+command.SetAction((arguments, cancellation) =>
+    Run(arguments.GetValue(metricsAddress), arguments.GetValue(election), cancellation));
+return await command.Parse(args).InvokeAsync();
+
+static async Task Run(string? metricsAddress, bool election, CancellationToken cancellation)
+{
+    var builder = WebApplication.CreateSlimBuilder();
+    var settings = builder.Configuration;
+    builder.WebHost.UseUrls(Listening(metricsAddress ?? settings["METRICS_ADDR"] ?? "0.0.0.0:8383"));
+    builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(o => o.SingleLine = true);
+    var defaults = new OperatorOptions();
+    builder.AddOperator(
+        new OperatorOptions
+        {
+            MaxReconcilingInstallations =
+                settings.GetValue("MAX_RECONCILING_INSTALLATIONS", defaults.MaxReconcilingInstallations),
+            RequeueOnLimitDelay = Seconds(settings["REQUEUE_ON_LIMIT_DELAY"]) ?? defaults.RequeueOnLimitDelay,
+            MaxReconcileConcurrency = settings.GetValue("MAX_RECONCILE_CONCURRENCY", defaults.MaxReconcileConcurrency),
+            EnableLeaderElection = election,
+            Namespace = settings["POD_NAMESPACE"] ?? defaults.Namespace,
+            Instance = settings["POD_NAME"] ?? Environment.MachineName,
+        },
+        settings["KUBECONFIG"]);
+    builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(Measures.MeterName).AddPrometheusExporter());
+    await using var app = builder.Build();
+    app.MapPrometheusScrapingEndpoint("/metrics");
+    app.MapOperatorHealth();
+    await app.RunAsync(cancellation);
+}
+
+// ":8383" means every address, as it does for the manifests of today.
+static string Listening(string address) => $"http://{(address.StartsWith(':') ? "0.0.0.0" + address : address)}";
+
+static TimeSpan? Seconds(string? text) => text switch
+{
+    null or "" => null,
+    _ => TimeSpan.FromSeconds(double.Parse(text.TrimEnd('s'), CultureInfo.InvariantCulture)),
+};

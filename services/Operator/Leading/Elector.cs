@@ -1,0 +1,193 @@
+using System.Security.Cryptography;
+using Cloud.Watching;
+using k8s.Models;
+
+namespace Cloud.Operator.Leading;
+
+/// <summary>The Lease was lost while this copy led.</summary>
+public sealed class LeadershipLostException(string message) : Exception(message);
+
+/// <summary>
+/// Lets one copy of the operator work at a time, by a Lease that the holder renews. The name of the Lease is that of
+/// the predecessor, so that the two never work at once.
+/// </summary>
+/// <remarks>
+/// Guarantees: the work is cancelled, and <see cref="Lead"/> throws, at the latest <see cref="RenewDeadline"/> after
+/// the last renewal that the API server confirmed, which is before another copy may take over
+/// (<see cref="Duration"/> after it last saw the Lease change, by its own clock: clocks are never compared).
+/// Failures: a renewal that fails for any reason is tried again until that deadline; trouble while waiting to lead
+/// only delays. A holder that ends in order gives the Lease back by an empty name; a killed one costs
+/// <see cref="Duration"/>. As with any lease, a process that stalls longer than the deadline may still have one request
+/// under way when it wakes; requests are guarded by versions and idempotent.
+/// </remarks>
+public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProvider time, ILogger<Elector> log)
+{
+    public const string LeaseName = "b78a986e.mattermost.com";
+
+    public static readonly TimeSpan Duration = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan RenewDeadline = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often a candidate looks, and a holder retries.</summary>
+    private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(2);
+
+    /// <summary>How often a holder renews: twice within the deadline, and no more, because an idle operator is to be idle.</summary>
+    private static readonly TimeSpan RenewPeriod = TimeSpan.FromSeconds(4);
+
+    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly string _identity = $"{options.Instance}_{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+    private readonly ObjectKey _key = new(options.Namespace, LeaseName);
+
+    private string? _seenVersion;
+    private long _seenAt;
+
+    /// <summary>True while the work runs.</summary>
+    public bool IsLeading { get; private set; }
+
+    /// <summary>Runs the work once this copy leads (at once when there is no election), until cancelled.</summary>
+    /// <exception cref="LeadershipLostException">The Lease was lost; the work has been cancelled and has ended.</exception>
+    public async Task Lead(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    {
+        if (!options.EnableLeaderElection)
+        {
+            IsLeading = true;
+            await work(cancellation);
+            return;
+        }
+
+        log.LogInformation("Standing for {Lease} as {Identity}", _key, _identity);
+        while (!await TryHold(cancellation))
+        {
+            await Task.Delay(RetryPeriod, time, cancellation);
+        }
+
+        log.LogInformation("Leading by {Lease}", _key);
+        using var term = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        IsLeading = true;
+        var working = work(term.Token);
+        var holding = KeepHolding(term.Token);
+        try
+        {
+            await await Task.WhenAny(working, holding);
+        }
+        finally
+        {
+            IsLeading = false;
+            await term.CancelAsync();
+            await Task.WhenAll(working, holding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Release();
+        }
+    }
+
+    private async Task KeepHolding(CancellationToken cancellation)
+    {
+        var renewed = time.GetTimestamp();
+        var wait = RenewPeriod;
+        while (true)
+        {
+            await Task.Delay(wait, time, cancellation);
+            var attempt = time.GetTimestamp();
+            using var deadline = new CancellationTokenSource(
+                Positive(RenewDeadline - time.GetElapsedTime(renewed)), time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, deadline.Token);
+            var held = await TryHold(either.Token);
+            cancellation.ThrowIfCancellationRequested();
+            // Counted from the start of the attempt: the server may have written it any time since.
+            (renewed, wait) = held ? (attempt, RenewPeriod) : (renewed, RetryPeriod);
+            if (time.GetElapsedTime(renewed) >= RenewDeadline)
+            {
+                throw new LeadershipLostException($"The Lease {_key} could not be renewed for {RenewDeadline}.");
+            }
+        }
+    }
+
+    /// <summary>Takes or renews the Lease if that is possible; false for any reason why not.</summary>
+    private async Task<bool> TryHold(CancellationToken cancellation)
+    {
+        try
+        {
+            var lease = await api.Find(ResourceKinds.Leases, _key, cancellation);
+            if (lease is null)
+            {
+                await api.Create(ResourceKinds.Leases, Written(new V1Lease
+                {
+                    Metadata = new V1ObjectMeta { Name = _key.Name, NamespaceProperty = _key.Namespace },
+                    Spec = new V1LeaseSpec(),
+                }), _identity, cancellation);
+                return true;
+            }
+
+            if (!MayTake(lease))
+            {
+                return false;
+            }
+
+            lease.Spec ??= new V1LeaseSpec();
+            await api.Replace(ResourceKinds.Leases, Written(lease), _identity, cancellation);
+            return true;
+        }
+        catch (KubernetesApiException e)
+        {
+            log.LogWarning("Not getting hold of {Lease}: {Message}", _key, e.Message);
+            return false;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private bool MayTake(V1Lease lease)
+    {
+        var holder = lease.Spec?.HolderIdentity;
+        if (string.IsNullOrEmpty(holder) || holder == _identity)
+        {
+            return true;
+        }
+
+        if (_seenVersion != lease.Metadata.ResourceVersion)
+        {
+            (_seenVersion, _seenAt) = (lease.Metadata.ResourceVersion, time.GetTimestamp());
+        }
+
+        var term = TimeSpan.FromSeconds(lease.Spec!.LeaseDurationSeconds ?? Duration.TotalSeconds);
+        return time.GetElapsedTime(_seenAt) >= term;
+    }
+
+    private V1Lease Written(V1Lease lease)
+    {
+        var now = time.GetUtcNow().UtcDateTime;
+        if (lease.Spec.HolderIdentity != _identity)
+        {
+            lease.Spec.AcquireTime = now;
+            lease.Spec.LeaseTransitions = lease.Spec.LeaseTransitions is { } count ? count + 1 : 0;
+        }
+
+        lease.Spec.HolderIdentity = _identity;
+        lease.Spec.RenewTime = now;
+        lease.Spec.LeaseDurationSeconds = (int)Duration.TotalSeconds;
+        return lease;
+    }
+
+    /// <summary>An empty name, not an absent one: that is what every kind of candidate understands.</summary>
+    private async Task Release()
+    {
+        using var deadline = new CancellationTokenSource(ReleaseTimeout, time);
+        try
+        {
+            if (await api.Find(ResourceKinds.Leases, _key, deadline.Token) is { } lease
+                && lease.Spec?.HolderIdentity == _identity)
+            {
+                lease.Spec.HolderIdentity = "";
+                lease.Spec.LeaseDurationSeconds = 1;
+                await api.Replace(ResourceKinds.Leases, lease, _identity, deadline.Token);
+            }
+        }
+        catch (Exception e) when (e is KubernetesApiException or OperationCanceledException)
+        {
+            log.LogWarning("Leaving {Lease} to run out: {Message}", _key, e.Message);
+        }
+    }
+
+    private static TimeSpan Positive(TimeSpan span) => span > TimeSpan.Zero ? span : TimeSpan.FromMilliseconds(1);
+}
