@@ -1,0 +1,23 @@
+using Cloud.Simulator.ApiServers;
+
+namespace Cloud.Simulator.Controllers;
+
+/// <summary>What can be changed about a cluster's nodes while they run. From any thread.</summary>
+public sealed class RuntimeControls(ClusterSettings settings)
+{
+    private long _podStartDelayTicks = settings.PodStartDelay.Ticks;
+
+    /// <summary>How long a scheduled pod takes until its containers run; counts for pods scheduled from now on.</summary>
+    public TimeSpan PodStartDelay
+    {
+        get => TimeSpan.FromTicks(Interlocked.Read(ref _podStartDelayTicks));
+        set => Interlocked.Exchange(ref _podStartDelayTicks, value.Ticks);
+    }
+
+    internal event Action<string?, string>? CrashAsked;
+
+    /// <summary>Makes the containers of every matching pod exit with an error.</summary>
+    /// <param name="ns">Namespace; null is all.</param>
+    /// <param name="labelSelector">Label selector as in a URL: <c>app=x,tier=y</c>; empty is all.</param>
+    public void CrashPods(string? ns, string labelSelector) => CrashAsked?.Invoke(ns, labelSelector);
+}
