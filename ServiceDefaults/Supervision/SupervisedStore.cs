@@ -63,7 +63,8 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     /// <exception cref="PostgresException">A unique constraint (SqlState 23505): the service says which problem that is.</exception>
     public async Task<TRow> InsertAsync(DatabaseTransaction transaction, TRow row, string? why, CancellationToken ct)
     {
-        var inserted = row with { Version = 1, StateSince = transaction.Now, NextAttemptAt = transaction.Now };
+        var inserted = Stamp(
+            row with { Version = 1, StateSince = transaction.Now, NextAttemptAt = transaction.Now }, transaction.Now);
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
         var insert = new NpgsqlBatchCommand(_sql.Insert);
         SupervisedSql<TRow>.AddAll(insert.Parameters, inserted);
@@ -96,7 +97,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
             return before;
         }
 
-        var after = Transitions<TRow, TState>.Requested(before, wanted, transaction.Now);
+        var after = Stamp(Transitions<TRow, TState>.Requested(before, wanted, transaction.Now), transaction.Now);
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
         batch.BatchCommands.Add(_sql.UpdateCommand(before.Id, before.Version, before.Epoch, after));
         Append(transaction, batch, before, after, why);
@@ -118,6 +119,10 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     protected Task<IReadOnlyList<TRow>> SelectAsync(
         DatabaseTransaction transaction, string rest, object? parameters, CancellationToken ct) =>
         SelectAsync(transaction.Connection, transaction.Transaction, rest, parameters, ct);
+
+    /// <summary>Notes in the row when it changed, where the noun keeps that (<c>update_time</c>). Called for every write
+    /// that makes a new version.</summary>
+    protected virtual TRow Stamp(TRow row, DateTimeOffset now) => row;
 
     /// <summary>Completes the event of a change: snapshot for Watch, parent, and who else waits for it. Null says that
     /// nobody needs to know.</summary>
@@ -195,6 +200,12 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         command.Parameters.Add(Moment(dueNow ? database.Now : DateTimeOffset.MaxValue));
         await command.ExecuteNonQueryAsync(ct);
     }
+
+    /// <summary>What came of a step, with the moment noted if it makes a new version.</summary>
+    internal Transition<TRow> Stamped(TRow before, Transition<TRow> transition) =>
+        transition.After.Version == before.Version
+            ? transition
+            : transition with { After = Stamp(transition.After, database.Now) };
 
     /// <summary>Writes what came of a step, only if nobody moved the row (version) or took it over (epoch).</summary>
     /// <returns>False when somebody did: nothing was written.</returns>

@@ -89,6 +89,7 @@ internal sealed class Turn<TRow, TState>(
                 return await GiveBackAsync(row, stopping);
             }
 
+            transition = store.Stamped(row, transition);
             var goesOn = transition.Tell && transition.After.NextAttemptAt <= store.Now;
             if (goesOn)
             {
@@ -128,7 +129,7 @@ internal sealed class Turn<TRow, TState>(
         }
         catch (PostgresException e) when (!DatabaseTrouble.IsAway(e))
         {
-            return await store.SaveAsync(row, Judge(row, rule, Failure.Of(e), e), stopping);
+            return await store.SaveAsync(row, store.Stamped(row, Judge(row, rule, Failure.Of(e), e)), stopping);
         }
     }
 
