@@ -1,0 +1,100 @@
+using System.Globalization;
+using Cloud.Dns;
+using Google.Protobuf.Collections;
+using Google.Protobuf.WellKnownTypes;
+using Proto = Cloud.Protos.Installation.V1;
+using SupervisionProto = Cloud.Protos.Supervision.V1;
+
+namespace Cloud.Installations;
+
+/// <summary>Between rows and the messages of the contract.</summary>
+public sealed class InstallationMessages(DnsOptions dns)
+{
+    /// <summary>The row as clients see it.</summary>
+    public Proto.Installation Of(Installation row)
+    {
+        var message = new Proto.Installation
+        {
+            Name = row.Name,
+            OwnerId = row.OwnerId,
+            DnsNames = { row.DnsNames },
+            Version = row.ApplicationVersion,
+            Image = row.Image,
+            Size = row.Size,
+            Affinity = row.Affinity,
+            State = StateNames<InstallationState>.Of(row.State),
+            Progress = ProgressOf(row),
+            Url = row.DnsNames.Length > 0 ? dns.UrlOf(row.DnsNames[0]) : "",
+            Cluster = row.Cluster ?? "",
+            ClusterInstallation = row.ClusterInstallation ?? "",
+            LogicalDatabase = row.LogicalDatabase ?? "",
+            CreateTime = row.CreateTime.ToTimestamp(),
+            UpdateTime = row.UpdateTime.ToTimestamp(),
+            DeleteTime = row.DeleteTime?.ToTimestamp(),
+            PurgeTime = row.PurgeTime?.ToTimestamp(),
+            Etag = EtagOf(row),
+        };
+        foreach (var (name, variable) in row.MattermostEnv)
+        {
+            message.MattermostEnv[name] = Of(variable);
+        }
+
+        return message;
+    }
+
+    /// <summary>The row's etag.</summary>
+    public static string EtagOf(Installation row) => row.Version.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>How the row's current state goes.</summary>
+    public static SupervisionProto.Progress ProgressOf(Installation row) => new()
+    {
+        StateSince = row.StateSince.ToTimestamp(),
+        WaitingFor = row.WaitingFor ?? "",
+        Attempts = row.Attempts,
+        NextAttemptTime = row.NextAttemptAt?.ToTimestamp(),
+        LastError = row.LastErrorCode is null ? null : new SupervisionProto.StepError
+        {
+            Code = row.LastErrorCode,
+            Message = row.LastError ?? "",
+            Fault = FaultOf(row.LastErrorFault),
+            Retryable = row.NextAttemptAt is not null,
+        },
+        Epoch = row.Epoch,
+    };
+
+    /// <summary>A checked environment as it is kept.</summary>
+    public static SortedDictionary<string, EnvironmentVariable> EnvironmentOf(MapField<string, Proto.EnvVar> environment)
+    {
+        var sorted = new SortedDictionary<string, EnvironmentVariable>(StringComparer.Ordinal);
+        foreach (var (name, variable) in environment)
+        {
+            sorted[name] = variable.SourceCase switch
+            {
+                Proto.EnvVar.SourceOneofCase.SecretKey => new(null, KeyOf(variable.SecretKey), null),
+                Proto.EnvVar.SourceOneofCase.ConfigMapKey => new(null, null, KeyOf(variable.ConfigMapKey)),
+                _ => new(variable.Value, null, null),
+            };
+        }
+
+        return sorted;
+    }
+
+    private static Proto.EnvVar Of(EnvironmentVariable variable) => variable switch
+    {
+        { SecretKey: { } secret } => new() { SecretKey = Of(secret) },
+        { ConfigMapKey: { } configMap } => new() { ConfigMapKey = Of(configMap) },
+        _ => new() { Value = variable.Value ?? "" },
+    };
+
+    private static Proto.KeyReference Of(ObjectKey key) => new() { Name = key.Name, Key = key.Key };
+
+    private static ObjectKey KeyOf(Proto.KeyReference reference) => new(reference.Name, reference.Key);
+
+    private static SupervisionProto.Fault FaultOf(Fault? fault) => fault switch
+    {
+        Fault.Caller => SupervisionProto.Fault.Caller,
+        Fault.Operator => SupervisionProto.Fault.Operator,
+        Fault.World => SupervisionProto.Fault.World,
+        null => SupervisionProto.Fault.Unspecified,
+    };
+}

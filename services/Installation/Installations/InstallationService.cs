@@ -1,0 +1,288 @@
+using Cloud.Protos.Installation.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Proto = Cloud.Protos.Installation.V1;
+
+namespace Cloud.Installations;
+
+/// <summary>The gRPC face: checks everything at once, writes the wish with its event in one transaction, answers. The
+/// work is the journeys'.</summary>
+public sealed class InstallationService(
+    InstallationStore store,
+    InstallationChecks checks,
+    InstallationMessages messages,
+    InstallationWatch watch,
+    InstallationWhy why,
+    DeletionOptions deletion,
+    RequestLedger ledger,
+    TimeProvider time) : Proto.InstallationService.InstallationServiceBase
+{
+    /// <summary>Installations of a page, at most.</summary>
+    public const int MaxPageSize = 1000;
+
+    /// <summary>Installations of a page when the request does not say.</summary>
+    public const int DefaultPageSize = 100;
+
+    /// <summary>A deletion stays pending for no longer than this.</summary>
+    public static readonly TimeSpan MaxPendingTime = TimeSpan.FromDays(90);
+
+    public override async Task<Proto.Installation> CreateInstallation(
+        CreateInstallationRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var row = checks.ForCreation(ResourceId.New(), request, problems);
+        if (request.ValidateOnly || problems.All.Count > 0)
+        {
+            await CheckFreeAsync(row, problems, context.CancellationToken);
+            var wished = messages.Of(row with { CreateTime = time.GetUtcNow(), UpdateTime = time.GetUtcNow() });
+            wished.Name = "";
+            return wished;
+        }
+
+        return await ledger.OnceAsync(
+            context.Method,
+            request.RequestId,
+            request,
+            async (transaction, ct) =>
+            {
+                var inserted = await store.InsertAsync(
+                    transaction, row with { CreateTime = transaction.Now }, "it was asked for", ct);
+                ThrowIfTaken(await store.TakeNamesAsync(transaction, inserted, ct));
+                return messages.Of(inserted);
+            },
+            context.CancellationToken);
+    }
+
+    public override async Task<Proto.Installation> GetInstallation(
+        GetInstallationRequest request, ServerCallContext context) =>
+        messages.Of(await FindAsync(request.Name, context.CancellationToken));
+
+    public override async Task<ListInstallationsResponse> ListInstallations(
+        ListInstallationsRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var filter = InstallationFilter.Of(request.Filter, problems);
+        var after = PageEndOf(request.PageToken, filter, problems);
+        if (request.PageSize < 0)
+        {
+            problems.Add("page_size", $"Must not be negative, at most {MaxPageSize}.", "INVALID_PAGE_SIZE");
+        }
+
+        problems.ThrowIfAny();
+        var size = request.PageSize == 0 ? DefaultPageSize : Math.Min(request.PageSize, MaxPageSize);
+        var rows = await store.ListAsync(filter, after, size + 1, context.CancellationToken);
+        var reply = new ListInstallationsResponse { Installations = { rows.Take(size).Select(messages.Of) } };
+        if (rows.Count > size)
+        {
+            var last = rows[size - 1];
+            reply.NextPageToken = PageToken.Encode(filter.Hash, new PageEnd(last.CreateTime, last.Id).ToString());
+        }
+
+        return reply;
+    }
+
+    public override async Task<CountInstallationsResponse> CountInstallations(
+        CountInstallationsRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var filter = InstallationFilter.Of(request.Filter, problems);
+        problems.ThrowIfAny();
+        var counts = await store.CountAsync(filter, context.CancellationToken);
+        var reply = new CountInstallationsResponse { Total = counts.Values.Sum() };
+        reply.ByState.Add(counts.ToDictionary());
+        return reply;
+    }
+
+    public override async Task<Proto.Installation> UpdateInstallation(
+        UpdateInstallationRequest request, ServerCallContext context)
+    {
+        var wish = request.Installation ??= new Proto.Installation();
+        var id = IdOf(wish.Name, "installation.name");
+        if (request.ValidateOnly)
+        {
+            var row = await FindAsync(wish.Name, context.CancellationToken);
+            var wanted = Updated(row, request);
+            await CheckFreeAsync(wanted, new FieldProblems(), context.CancellationToken);
+            return messages.Of(wanted with { State = row.State });
+        }
+
+        return await ledger.OnceAsync(
+            context.Method,
+            request.RequestId,
+            request,
+            async (transaction, ct) =>
+            {
+                var row = await store.ChangeAsync(
+                    transaction, id, before => Updated(before, request), "a change was asked for", ct);
+                ThrowIfTaken(await store.TakeNamesAsync(transaction, row ?? throw Problem.NotFound(wish.Name), ct));
+                return messages.Of(row);
+            },
+            context.CancellationToken);
+    }
+
+    public override Task<Proto.Installation> HibernateInstallation(
+        HibernateInstallationRequest request, ServerCallContext context) =>
+        MoveAsync(
+            request.Name, request.Etag, request.RequestId, request, InstallationVerbs.Hibernate, AsMoved, context);
+
+    public override Task<Proto.Installation> WakeUpInstallation(
+        WakeUpInstallationRequest request, ServerCallContext context) =>
+        MoveAsync(request.Name, request.Etag, request.RequestId, request, InstallationVerbs.WakeUp, AsMoved, context);
+
+    public override Task<Proto.Installation> DeleteInstallation(
+        DeleteInstallationRequest request, ServerCallContext context)
+    {
+        var asked = request.PendingTime?.ToTimeSpan();
+        if (asked < TimeSpan.Zero || asked > MaxPendingTime)
+        {
+            throw Problem.Invalid(new FieldProblem(
+                "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.", "INVALID_PENDING_TIME"));
+        }
+
+        var verb = request.Force ? InstallationVerbs.DeleteNow
+            : asked is null ? InstallationVerbs.Delete
+            : InstallationVerbs.PostponeDeletion;
+        return MoveAsync(
+            request.Name, request.Etag, request.RequestId, request, verb,
+            (before, moved) => Timed(before, moved, asked), context);
+    }
+
+    public override Task<Proto.Installation> CancelInstallationDeletion(
+        CancelInstallationDeletionRequest request, ServerCallContext context) =>
+        MoveAsync(
+            request.Name, request.Etag, request.RequestId, request, InstallationVerbs.CancelDeletion,
+            (_, moved) => moved with { PurgeTime = null, DeletionPendingTime = null }, context);
+
+    public override Task<Proto.Installation> RetryInstallation(
+        RetryInstallationRequest request, ServerCallContext context) =>
+        MoveAsync(request.Name, request.Etag, request.RequestId, request, InstallationVerbs.Retry, AsMoved, context);
+
+    public override Task WatchInstallations(
+        WatchInstallationsRequest request,
+        IServerStreamWriter<WatchInstallationsResponse> responseStream,
+        ServerCallContext context) =>
+        watch.StreamAsync(request, responseStream.WriteAsync, context.CancellationToken);
+
+    public override async Task<WhyInstallationResponse> WhyInstallation(
+        WhyInstallationRequest request, ServerCallContext context)
+    {
+        var row = await FindAsync(request.Name, context.CancellationToken);
+        return new WhyInstallationResponse { Chain = { await why.ExplainAsync(row, context.CancellationToken) } };
+    }
+
+    private Task<Proto.Installation> MoveAsync(
+        string name,
+        string etag,
+        string requestId,
+        IMessage request,
+        InstallationVerb verb,
+        Func<Installation, Installation, Installation> with,
+        ServerCallContext context)
+    {
+        var id = IdOf(name, "name");
+        return ledger.OnceAsync(
+            context.Method,
+            requestId,
+            request,
+            async (transaction, ct) => messages.Of(
+                await store.ChangeAsync(
+                    transaction, id, row => with(row, Moved(row, etag, verb)), $"somebody asked to {verb.Word} it", ct)
+                ?? throw Problem.NotFound(name)),
+            context.CancellationToken);
+    }
+
+    private static Installation AsMoved(Installation before, Installation moved) => moved;
+
+    private static Installation Moved(Installation row, string etag, InstallationVerb verb)
+    {
+        var current = InstallationMessages.EtagOf(row);
+        if (etag.Length > 0 && etag != current)
+        {
+            throw Problem.EtagMismatch(row.Name, etag, current);
+        }
+
+        return verb.Moves.TryGetValue(row.State, out var target)
+            ? row with { State = target }
+            : throw Problem.WrongState(
+                row.Name, StateNames<InstallationState>.Of(row.State), verb.Word, verb.Allowed);
+    }
+
+    /// <summary>The row as an update wants it. Whose it is concerns no cluster: changing that alone starts no work.</summary>
+    private Installation Updated(Installation row, UpdateInstallationRequest request)
+    {
+        var problems = new FieldProblems();
+        var wanted = checks.ForUpdate(row, request, problems);
+        problems.ThrowIfAny();
+        var moved = Moved(row, request.Installation.Etag, InstallationVerbs.Update);
+        return wanted with { State = (wanted with { OwnerId = row.OwnerId }) == row ? row.State : moved.State };
+    }
+
+    /// <summary>The times of a deletion. Asked again without another time, one that is under way stays as it is.</summary>
+    private Installation Timed(Installation before, Installation moved, TimeSpan? asked)
+    {
+        var isPending = moved.State is InstallationState.DeletionPendingRequested
+            or InstallationState.DeletionPendingInProgress or InstallationState.DeletionPending;
+        if (!isPending)
+        {
+            return moved with { PurgeTime = null };
+        }
+
+        if (moved.State == before.State && asked is null)
+        {
+            return moved;
+        }
+
+        var wait = asked ?? deletion.PendingTime;
+        return moved with { DeletionPendingTime = wait, PurgeTime = time.GetUtcNow() + wait };
+    }
+
+    private async Task CheckFreeAsync(Installation row, FieldProblems problems, CancellationToken ct)
+    {
+        var taken = await store.TakenAsync(row.DnsNames, row.Id, ct);
+        if (problems.All.Count == 0)
+        {
+            ThrowIfTaken(taken);
+        }
+
+        foreach (var host in taken)
+        {
+            problems.Add("installation.dns_names", $"'{host}' is taken; choose another name.", "DNS_NAME_TAKEN");
+        }
+
+        problems.ThrowIfAny();
+    }
+
+    private static void ThrowIfTaken(IReadOnlyList<string> hosts)
+    {
+        if (hosts.Count > 0)
+        {
+            throw Problem.AlreadyExists("installation.dns_names", string.Join(", ", hosts), "DNS_NAME_TAKEN");
+        }
+    }
+
+    private async Task<Installation> FindAsync(string name, CancellationToken ct) =>
+        await store.FindAsync(IdOf(name, "name"), ct) ?? throw Problem.NotFound(name);
+
+    private static PageEnd? PageEndOf(string token, InstallationFilter filter, FieldProblems problems)
+    {
+        if (token.Length == 0)
+        {
+            return null;
+        }
+
+        var end = PageToken.TryDecode(token, filter.Hash, out var key) ? PageEnd.Parse(key) : null;
+        if (end is null)
+        {
+            problems.Add(
+                "page_token", "It is not a token of this list with this filter; start without one.", "PAGE_TOKEN_INVALID");
+        }
+
+        return end;
+    }
+
+    /// <summary>The id in a name; a text that cannot be one is NOT_FOUND, and no name at all is the caller's mistake.</summary>
+    private static string IdOf(string name, string field) => name.StartsWith("installations/", StringComparison.Ordinal)
+        ? Installation.IdOf(name) ?? throw Problem.NotFound(name)
+        : throw Problem.Invalid(new FieldProblem(
+            field, $"'{name}' has not the form installations/{{id}}.", "INVALID_RESOURCE_NAME"));
+}

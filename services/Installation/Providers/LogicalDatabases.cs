@@ -1,0 +1,61 @@
+using Cloud.Installations;
+using Cloud.Protos.DatabasePool.V1;
+using Grpc.Core;
+
+namespace Cloud.Providers;
+
+/// <summary>What journeys ask of the database-pool service: all of it can be asked again.</summary>
+public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServiceClient client)
+{
+    private const string Service = "database-pool";
+    private const string NoRoom = "NO_DATABASE_SERVER_HAS_ROOM";
+
+    /// <summary>A database and a role for this installation.</summary>
+    public async Task<Room<LogicalDatabase>> EnsureAsync(Installation row, CancellationToken ct)
+    {
+        var request = new CreateLogicalDatabaseRequest
+        {
+            LogicalDatabase = new LogicalDatabase { Installation = row.Name }, InstallationEpoch = row.Epoch,
+        };
+        try
+        {
+            return new(await client.CreateLogicalDatabaseAsync(request, cancellationToken: ct), "");
+        }
+        catch (RpcException e) when (PeerErrors.ReasonOf(e) == NoRoom)
+        {
+            return new(null, e.Status.Detail);
+        }
+        catch (RpcException e) when (!ct.IsCancellationRequested)
+        {
+            throw PeerErrors.From(Service, $"to create a logical database for {row.Name}", e);
+        }
+    }
+
+    /// <summary>Drops one.</summary>
+    public async Task<LogicalDatabase> RemoveAsync(string name, Installation row, CancellationToken ct)
+    {
+        var request = new DeleteLogicalDatabaseRequest { Name = name, InstallationEpoch = row.Epoch };
+        try
+        {
+            return await client.DeleteLogicalDatabaseAsync(request, cancellationToken: ct);
+        }
+        catch (RpcException e) when (!ct.IsCancellationRequested)
+        {
+            throw PeerErrors.From(Service, $"to drop {name}", e);
+        }
+    }
+
+    /// <summary>Those of an installation that are not dropped, known to its row or not.</summary>
+    public async Task<IReadOnlyList<LogicalDatabase>> OfAsync(Installation row, CancellationToken ct)
+    {
+        var request = new ListLogicalDatabasesRequest { Installation = row.Name };
+        try
+        {
+            return (await client.ListLogicalDatabasesAsync(request, cancellationToken: ct)).LogicalDatabases;
+        }
+        catch (RpcException e) when (!ct.IsCancellationRequested)
+        {
+            throw PeerErrors.From(Service, $"for the logical databases of {row.Name}", e);
+        }
+    }
+}
