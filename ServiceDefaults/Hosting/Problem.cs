@@ -78,8 +78,13 @@ public static class Problem
         };
 
     /// <summary>No room or no quota is left.</summary>
-    public static ProblemException Exhausted(string reason, string message) =>
-        new(StatusCode.ResourceExhausted, reason, message);
+    /// <param name="metadata">Values a program may need, for example each place looked at and why it has none.</param>
+    public static ProblemException Exhausted(
+        string reason, string message, IReadOnlyDictionary<string, string>? metadata = null) =>
+        new(StatusCode.ResourceExhausted, reason, message)
+        {
+            Metadata = metadata ?? new Dictionary<string, string>(),
+        };
 
     /// <summary>Something this service needs does not answer; the same request may be sent again.</summary>
     public static ProblemException Unavailable(string reason, string message, TimeSpan retryAfter) =>

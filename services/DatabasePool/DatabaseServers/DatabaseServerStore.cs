@@ -1,0 +1,117 @@
+using Cloud.Requests;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
+using Dapper;
+using Google.Protobuf;
+
+namespace Cloud.DatabaseServers;
+
+/// <summary>Which servers a list is about.</summary>
+public sealed record DatabaseServerFilter(IReadOnlyList<string> States, bool ShowDeleted);
+
+/// <summary>All SQL of database servers.</summary>
+public sealed class DatabaseServerStore(Database database)
+    : SupervisedStore<DatabaseServer, DatabaseServerState>(
+        database, "database_servers", "database_server", "databaseServers")
+{
+    /// <summary>Constraint that keeps display names apart.</summary>
+    public const string DisplayNameIndex = "database_servers_display_name";
+
+    /// <summary>Constraint that keeps addresses apart.</summary>
+    public const string AddressIndex = "database_servers_address";
+
+    private const string CountsSql = """
+        SELECT database_server_id, count(*)::int FROM logical_databases
+         WHERE state <> 'deleted' AND database_server_id = ANY (@ids)
+         GROUP BY database_server_id
+        """;
+
+    /// <summary>One server with its count, whatever its state.</summary>
+    public async Task<DatabaseServer?> FindCountedAsync(string id, CancellationToken ct) =>
+        await FindAsync(id, ct) is { } server ? (await CountedAsync([server], ct))[0] : null;
+
+    /// <summary>How many logical databases live on a server.</summary>
+    public async Task<int> CountDatabasesAsync(string id, CancellationToken ct)
+    {
+        await using var connection = await Database.OpenAsync(ct);
+        return (await connection.QueryAsync<(string Id, int Count)>(new CommandDefinition(
+            CountsSql, new { ids = new[] { id } }, cancellationToken: ct))).SingleOrDefault().Count;
+    }
+
+    /// <summary>A page of servers, oldest first, with their counts.</summary>
+    public async Task<IReadOnlyList<DatabaseServer>> ListAsync(
+        DatabaseServerFilter filter, PagePlace? after, int count, CancellationToken ct)
+    {
+        var servers = await SelectAsync(
+            """
+            WHERE (cardinality(@states) = 0 OR state = ANY (@states))
+              AND (@showDeleted OR state <> 'deleted' OR 'deleted' = ANY (@states))
+              AND (@afterId::text IS NULL OR (create_time, id) > (@afterTime::timestamptz, @afterId))
+            ORDER BY create_time, id LIMIT @count
+            """,
+            new
+            {
+                states = filter.States.ToArray(),
+                showDeleted = filter.ShowDeleted,
+                afterId = after?.Id,
+                afterTime = after?.CreateTime.ToUniversalTime(),
+                count,
+            },
+            ct);
+        return await CountedAsync(servers, ct);
+    }
+
+    /// <summary>
+    /// All live servers with their counts, locked against other choices, changes and deletions until the transaction
+    /// ends. Counting is a statement of its own, after the lock is held: it sees what those before have committed.
+    /// </summary>
+    public async Task<IReadOnlyList<DatabaseServer>> LockLiveAsync(DatabaseTransaction tx, CancellationToken ct)
+    {
+        var servers = await SelectAsync(tx, "WHERE state <> 'deleted' ORDER BY id FOR NO KEY UPDATE", null, ct);
+        return await CountedAsync(tx, servers, ct);
+    }
+
+    /// <summary>One server with its count, locked as above; null when there is none.</summary>
+    public async Task<DatabaseServer?> LockAsync(DatabaseTransaction tx, string id, CancellationToken ct)
+    {
+        var servers = await SelectAsync(tx, "WHERE id = @id FOR NO KEY UPDATE", new { id }, ct);
+        return (await CountedAsync(tx, servers, ct)).SingleOrDefault();
+    }
+
+    /// <summary>A live server that has the name or the address, other than one.</summary>
+    public async Task<IReadOnlyList<DatabaseServer>> ClashingAsync(DatabaseServer wanted, CancellationToken ct) =>
+        await SelectAsync(
+            """
+            WHERE state <> 'deleted' AND id <> @id
+              AND (lower(display_name) = lower(@displayName) OR (lower(host) = lower(@host) AND port = @port))
+            """,
+            new { id = wanted.Id, displayName = wanted.DisplayName, host = wanted.Host, port = wanted.Port },
+            ct);
+
+    /// <inheritdoc/>
+    protected override DatabaseServer Stamp(DatabaseServer row, DateTimeOffset now) => row with { UpdateTime = now };
+
+    /// <inheritdoc/>
+    protected override ResourceEvent? EventFor(DatabaseServer? before, DatabaseServer after, ResourceEvent draft) =>
+        draft with { Snapshot = after.ToProto().ToByteArray() };
+
+    private static IReadOnlyList<DatabaseServer> With(
+        IReadOnlyList<DatabaseServer> servers, IEnumerable<(string Id, int Count)> counts)
+    {
+        var byId = counts.ToDictionary(c => c.Id, c => c.Count, StringComparer.Ordinal);
+        return [.. servers.Select(s => s with { DatabaseCount = byId.GetValueOrDefault(s.Id) })];
+    }
+
+    private static async Task<IReadOnlyList<DatabaseServer>> CountedAsync(
+        DatabaseTransaction tx, IReadOnlyList<DatabaseServer> servers, CancellationToken ct) =>
+        With(servers, await tx.Connection.QueryAsync<(string, int)>(new CommandDefinition(
+            CountsSql, new { ids = servers.Select(s => s.Id).ToArray() }, tx.Transaction, cancellationToken: ct)));
+
+    private async Task<IReadOnlyList<DatabaseServer>> CountedAsync(
+        IReadOnlyList<DatabaseServer> servers, CancellationToken ct)
+    {
+        await using var connection = await Database.OpenAsync(ct);
+        return With(servers, await connection.QueryAsync<(string, int)>(new CommandDefinition(
+            CountsSql, new { ids = servers.Select(s => s.Id).ToArray() }, cancellationToken: ct)));
+    }
+}

@@ -1,0 +1,21 @@
+using Cloud.Providers;
+using static Cloud.LogicalDatabases.LogicalDatabaseState;
+using static Cloud.ServiceDefaults.Supervision.Outcome;
+using Answer = Cloud.ServiceDefaults.Supervision.Outcome<
+    Cloud.LogicalDatabases.LogicalDatabase, Cloud.LogicalDatabases.LogicalDatabaseState>;
+
+namespace Cloud.LogicalDatabases;
+
+/// <summary>
+/// deletion-requested -> deleted. Whoever is connected is cut off, database and role are dropped, and only then is the
+/// slot free: installations that wait for room are told. A server that does not answer is waited for, since what is on
+/// it cannot be dropped any other way.
+/// </summary>
+public sealed class Deletion(OnServer onServer, RoomStore room)
+{
+    /// <summary>deletion-requested.</summary>
+    public async Task<Answer> DropAsync(LogicalDatabase row, CancellationToken ct) =>
+        await onServer.ActAsync(row, CustomerDatabase.EnsureGoneAsync, ct) is { } wait
+            ? wait
+            : Go(Deleted, "database and role are dropped", row, room.Opened());
+}

@@ -1,0 +1,89 @@
+using Cloud.Requests;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
+using Dapper;
+using Google.Protobuf;
+
+namespace Cloud.LogicalDatabases;
+
+/// <summary>Which logical databases a list is about; null ids do not restrict.</summary>
+public sealed record LogicalDatabaseFilter(
+    string? InstallationId, string? DatabaseServerId, IReadOnlyList<string> States, bool ShowDeleted);
+
+/// <summary>All SQL of logical databases.</summary>
+public sealed class LogicalDatabaseStore(Database database)
+    : SupervisedStore<LogicalDatabase, LogicalDatabaseState>(
+        database, "logical_databases", "logical_database", "logicalDatabases")
+{
+    /// <summary>Nudge and event noun of the installations that databases serve.</summary>
+    private const string Installation = "installation";
+
+    /// <summary>The live database of an installation.</summary>
+    public async Task<LogicalDatabase?> FindLiveAsync(
+        DatabaseTransaction tx, string installationId, CancellationToken ct) =>
+        (await SelectAsync(
+            tx, "WHERE installation_id = @installationId AND state <> 'deleted'", new { installationId }, ct))
+        .SingleOrDefault();
+
+    /// <summary>
+    /// Notes the epoch that an installation asks with; false when a higher one has asked before. Those who ask for the
+    /// same installation take turns from here to the end of their transactions.
+    /// </summary>
+    public async Task<bool> TakeEpochAsync(
+        DatabaseTransaction tx, string installationId, long epoch, CancellationToken ct) =>
+        await tx.Connection.ExecuteAsync(new CommandDefinition(
+            """
+            INSERT INTO installation_epochs (installation_id, epoch) VALUES (@installationId, @epoch)
+            ON CONFLICT (installation_id) DO UPDATE SET epoch = excluded.epoch
+             WHERE installation_epochs.epoch <= excluded.epoch
+            """,
+            new { installationId, epoch },
+            tx.Transaction,
+            cancellationToken: ct)) == 1;
+
+    /// <summary>A page of logical databases, oldest first.</summary>
+    public Task<IReadOnlyList<LogicalDatabase>> ListAsync(
+        LogicalDatabaseFilter filter, PagePlace? after, int count, CancellationToken ct) =>
+        SelectAsync(
+            """
+            WHERE (@installationId::text IS NULL OR installation_id = @installationId)
+              AND (@databaseServerId::text IS NULL OR database_server_id = @databaseServerId)
+              AND (cardinality(@states) = 0 OR state = ANY (@states))
+              AND (@showDeleted OR state <> 'deleted' OR 'deleted' = ANY (@states))
+              AND (@afterId::text IS NULL OR (create_time, id) > (@afterTime::timestamptz, @afterId))
+            ORDER BY create_time, id LIMIT @count
+            """,
+            new
+            {
+                installationId = filter.InstallationId,
+                databaseServerId = filter.DatabaseServerId,
+                states = filter.States.ToArray(),
+                showDeleted = filter.ShowDeleted,
+                afterId = after?.Id,
+                afterTime = after?.CreateTime.ToUniversalTime(),
+                count,
+            },
+            ct);
+
+    /// <summary>Whether a row is still as it was claimed: nobody took it over, no request moved it.</summary>
+    public async Task<bool> IsCurrentAsync(LogicalDatabase row, CancellationToken ct)
+    {
+        await using var connection = await Database.OpenAsync(ct);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "SELECT EXISTS (SELECT FROM logical_databases WHERE id = @Id AND version = @Version AND epoch = @Epoch)",
+            new { row.Id, row.Version, row.Epoch },
+            cancellationToken: ct));
+    }
+
+    /// <inheritdoc/>
+    protected override LogicalDatabase Stamp(LogicalDatabase row, DateTimeOffset now) => row with { UpdateTime = now };
+
+    /// <inheritdoc/>
+    protected override ResourceEvent? EventFor(LogicalDatabase? before, LogicalDatabase after, ResourceEvent draft) =>
+        draft with
+        {
+            Parent = after.Installation,
+            Snapshot = after.ToProto().ToByteArray(),
+            Nudges = [new Nudge(Installation, after.InstallationId)],
+        };
+}

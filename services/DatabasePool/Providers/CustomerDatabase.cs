@@ -1,0 +1,218 @@
+using System.Globalization;
+using System.Text.Json;
+using Cloud.ServiceDefaults.Supervision;
+using Npgsql;
+
+namespace Cloud.Providers;
+
+/// <summary>
+/// The statements that make and remove one installation's database and role. Each looks first and does what is missing,
+/// so that any of them can be cut anywhere and run again. Called under <see cref="PostgresServers.ActAsync"/>.
+/// <para>
+/// The comment on the database says whose it is and by which claim it was made. What carries another installation's
+/// name is never touched; what carries a higher epoch is left to the worker that holds it.
+/// </para>
+/// </summary>
+public static class CustomerDatabase
+{
+    /// <summary>Characters of a password: 40 of 62 kinds, about 238 bits, safe in a URL as they are.</summary>
+    public const int PasswordLength = 40;
+
+    /// <summary>CREATE DATABASE takes a strategy from here on; before, copying files was the only one.</summary>
+    private const int StrategyVersion = 15;
+
+    private const string RoleSql = """
+        SELECT pg_has_role(current_user, oid, 'USAGE') FROM pg_roles WHERE rolname = $1
+        """;
+
+    private const string DatabaseSql = """
+        SELECT pg_get_userbyid(datdba), shobj_description(oid, 'pg_database'), datconnlimit
+          FROM pg_database WHERE datname = $1
+        """;
+
+    /// <summary>What PostgreSQL writes as connection limit of a database whose DROP was cut: only dropping helps.</summary>
+    private const int InvalidDatabase = -2;
+
+    /// <summary>
+    /// Ensures the role (nobody knows its password until one is issued), the database it owns, that nobody else may
+    /// connect, and the comment.
+    /// </summary>
+    public static async Task EnsureAsync(NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+    {
+        var role = Quote(spec.RoleName);
+        var database = Quote(spec.DatabaseName);
+        await EnsureRoleAsync(connection, spec, ct);
+
+        var found = await FindAsync(connection, spec, ct);
+        if (found is { IsInvalid: true })
+        {
+            await ExecuteAsync(connection, $"DROP DATABASE {database} WITH (FORCE)", ct);
+            found = null;
+        }
+
+        if (found is null)
+        {
+            var strategy = connection.PostgreSqlVersion.Major >= StrategyVersion ? " STRATEGY wal_log" : "";
+            // template0: nobody can be connected to it, so that many can be made at once.
+            await ExecuteAsync(
+                connection, $"CREATE DATABASE {database} OWNER {role} TEMPLATE template0 ENCODING 'UTF8'{strategy}", ct);
+        }
+
+        await ExecuteAsync(
+            connection,
+            $"REVOKE ALL ON DATABASE {database} FROM PUBLIC; COMMENT ON DATABASE {database} IS {Comment(spec)}",
+            ct);
+    }
+
+    /// <summary>
+    /// Ensures that neither database nor role is left, whoever is connected. The role loses its login first, so that an
+    /// application that keeps trying does not come back in between.
+    /// </summary>
+    public static async Task EnsureGoneAsync(NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+    {
+        var role = Quote(spec.RoleName);
+        var found = await FindAsync(connection, spec, ct);
+        var hasRole = await HasRoleAsync(connection, spec.RoleName, ct) is not null;
+        if (hasRole)
+        {
+            await EnsureMembershipAsync(connection, spec.RoleName, ct);
+            await ExecuteAsync(connection, $"ALTER ROLE {role} NOLOGIN", ct);
+        }
+
+        if (found is not null)
+        {
+            await ExecuteAsync(connection, $"DROP DATABASE {Quote(spec.DatabaseName)} WITH (FORCE)", ct);
+        }
+
+        if (hasRole)
+        {
+            await ExecuteAsync(connection, $"DROP ROLE {role}", ct);
+        }
+    }
+
+    /// <summary>Gives the role a new password; the former is invalid from here on. Open connections stay.</summary>
+    public static async Task SetPasswordAsync(
+        NpgsqlConnection connection, string roleName, string password, CancellationToken ct) =>
+        await ExecuteAsync(
+            connection, $"ALTER ROLE {Quote(roleName)} PASSWORD {Literal(ScramVerifier.Of(password))}", ct);
+
+    /// <summary>An identifier as SQL wants it.</summary>
+    public static string Quote(string identifier) =>
+        $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    private static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    private static async Task EnsureRoleAsync(NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+    {
+        var role = Quote(spec.RoleName);
+        var limit = spec.ConnectionLimit.ToString(CultureInfo.InvariantCulture);
+        if (await HasRoleAsync(connection, spec.RoleName, ct) is null)
+        {
+            var nobodyKnows = Literal(ScramVerifier.Of(Passwords.New(PasswordLength)));
+            await ExecuteAsync(
+                connection,
+                $"CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT {limit} "
+                + $"PASSWORD {nobodyKnows}",
+                ct);
+        }
+        else
+        {
+            await ExecuteAsync(connection, $"ALTER ROLE {role} LOGIN CONNECTION LIMIT {limit}", ct);
+        }
+
+        await EnsureMembershipAsync(connection, spec.RoleName, ct);
+    }
+
+    /// <summary>One who is not a superuser makes and drops a role's database only as a member of that role.</summary>
+    private static async Task EnsureMembershipAsync(NpgsqlConnection connection, string roleName, CancellationToken ct)
+    {
+        if (await HasRoleAsync(connection, roleName, ct) is false)
+        {
+            await ExecuteAsync(connection, $"GRANT {Quote(roleName)} TO CURRENT_USER", ct);
+        }
+    }
+
+    /// <summary>Null when there is no such role; else whether we may act as it.</summary>
+    private static async Task<bool?> HasRoleAsync(NpgsqlConnection connection, string roleName, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(RoleSql, connection) { Parameters = { new() { Value = roleName } } };
+        return (bool?)await command.ExecuteScalarAsync(ct);
+    }
+
+    /// <summary>The database as it is there; null when there is none.</summary>
+    /// <exception cref="StepException">It is another installation's, or belongs to a later claim.</exception>
+    private static async Task<FoundDatabase?> FindAsync(
+        NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(DatabaseSql, connection)
+        {
+            Parameters = { new() { Value = spec.DatabaseName } },
+        };
+        await using var row = await command.ExecuteReaderAsync(ct);
+        if (!await row.ReadAsync(ct))
+        {
+            return null;
+        }
+
+        var owner = row.GetString(0);
+        var mark = await row.IsDBNullAsync(1, ct) ? null : DatabaseMark.Read(row.GetString(1));
+        var isInvalid = row.GetInt32(2) == InvalidDatabase;
+        // Without a mark it is ours if our role owns it: creation was cut before the comment.
+        if (mark is null ? owner != spec.RoleName : mark.Installation != spec.InstallationId)
+        {
+            throw new StepException(
+                ServerErrors.NameTaken,
+                $"A database {spec.DatabaseName} is there already and belongs to \"{owner}\", not to this installation. "
+                + "Rename or remove it by hand.",
+                Fault.Operator,
+                retryable: false);
+        }
+
+        if (mark is not null && mark.Epoch > spec.Epoch)
+        {
+            throw new StepException(
+                ServerErrors.Busy,
+                $"A later worker (epoch {mark.Epoch}) has taken {spec.DatabaseName} over.",
+                Fault.World,
+                retryable: true);
+        }
+
+        return new FoundDatabase(isInvalid);
+    }
+
+    private static string Comment(DatabaseSpec spec) =>
+        Literal(new DatabaseMark(spec.InstallationId, spec.Epoch).Write());
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private sealed record FoundDatabase(bool IsInvalid);
+
+    /// <summary>The comment on a database: <c>{"cloud":{"installation":"...","epoch":7}}</c>.</summary>
+    private sealed record DatabaseMark(string Installation, long Epoch)
+    {
+        private const string Root = "cloud";
+
+        public string Write() =>
+            JsonSerializer.Serialize(new Dictionary<string, DatabaseMark> { [Root] = this }, JsonSerializerOptions.Web);
+
+        /// <summary>Null when the comment is not one of ours.</summary>
+        public static DatabaseMark? Read(string comment)
+        {
+            try
+            {
+                return JsonSerializer
+                    .Deserialize<Dictionary<string, DatabaseMark>>(comment, JsonSerializerOptions.Web)
+                    ?.GetValueOrDefault(Root);
+            }
+            catch (JsonException)
+            {
+                // Somebody's own words about the database.
+                return null;
+            }
+        }
+    }
+}

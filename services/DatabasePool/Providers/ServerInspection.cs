@@ -1,0 +1,90 @@
+using System.Globalization;
+using Cloud.ServiceDefaults.Supervision;
+using Npgsql;
+
+namespace Cloud.Providers;
+
+/// <summary>
+/// What registration wants to know of a server, and what it puts in order there. Every role of a PostgreSQL server may
+/// connect to every database that PUBLIC may, which by default is all of them. Customers' databases are closed as they
+/// are made; `postgres` and `template1` are closed here when the administrating role may; any other open database is
+/// somebody else's and is only reported.
+/// </summary>
+internal static class ServerInspection
+{
+    /// <summary>DROP DATABASE WITH (FORCE) exists from here on.</summary>
+    private const int OldestVersionNumber = 130000;
+
+    private const string FactsSql = """
+        SELECT current_setting('server_version'), current_setting('server_version_num')::int,
+               rolsuper, rolcreatedb, rolcreaterole, pg_is_in_recovery()
+          FROM pg_roles WHERE rolname = current_user
+        """;
+
+    private const string OpenDatabasesSql = """
+        SELECT datname,
+               (datname IN ('postgres', 'template1') OR datname LIKE 'cloud\_%')
+               AND pg_has_role(current_user, datdba, 'USAGE')
+          FROM pg_database
+         WHERE datallowconn AND has_database_privilege('public', oid, 'CONNECT')
+         ORDER BY datname
+        """;
+
+    public static async Task<ServerReport> RunAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        var (report, versionNumber) = await FactsAsync(connection, ct);
+        if (versionNumber < OldestVersionNumber)
+        {
+            throw new StepException(
+                ServerErrors.TooOld,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The server runs PostgreSQL {report.Version}; {OldestVersionNumber / 10000} is the oldest supported."),
+                Fault.Operator,
+                retryable: false);
+        }
+
+        if (report.IsReadOnly || !report.MayCreate)
+        {
+            return report;
+        }
+
+        return report with { OpenDatabases = await CloseOwnAsync(connection, ct) };
+    }
+
+    private static async Task<(ServerReport Report, int VersionNumber)> FactsAsync(
+        NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(FactsSql, connection);
+        await using var row = await command.ExecuteReaderAsync(ct);
+        await row.ReadAsync(ct);
+        var mayCreate = row.GetBoolean(2) || (row.GetBoolean(3) && row.GetBoolean(4));
+        // "15.14 (Debian 15.14-0+deb12u1)": the packager's remark tells an operator nothing.
+        var version = row.GetString(0).Split(' ')[0];
+        return (new ServerReport(version, mayCreate, row.GetBoolean(5), []), row.GetInt32(1));
+    }
+
+    /// <summary>Closes what is ours to close; answers what stays open.</summary>
+    private static async Task<IReadOnlyList<string>> CloseOwnAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        var own = new List<string>();
+        var others = new List<string>();
+        await using (var command = new NpgsqlCommand(OpenDatabasesSql, connection))
+        await using (var rows = await command.ExecuteReaderAsync(ct))
+        {
+            while (await rows.ReadAsync(ct))
+            {
+                (rows.GetBoolean(1) ? own : others).Add(rows.GetString(0));
+            }
+        }
+
+        foreach (var name in own)
+        {
+            await using var close = new NpgsqlCommand(
+                $"REVOKE CONNECT, TEMPORARY ON DATABASE {CustomerDatabase.Quote(name)} FROM PUBLIC", connection);
+            await close.ExecuteNonQueryAsync(ct);
+        }
+
+        return others;
+    }
+}
