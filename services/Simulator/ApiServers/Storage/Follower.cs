@@ -1,0 +1,45 @@
+using System.Threading.Channels;
+
+namespace Cloud.Simulator.ApiServers.Storage;
+
+/// <summary>
+/// One reader of the changes of a kind, from a moment on, in order and without gaps.
+/// </summary>
+/// <remarks>
+/// A reader over HTTP that stays <see cref="Backlog"/> changes behind is cut off, as a real server does: its channel
+/// completes and the client watches again. A reader in process is never cut off.
+/// </remarks>
+public sealed class Follower : IDisposable
+{
+    /// <summary>How many changes a reader over HTTP may be behind.</summary>
+    private const int Backlog = 10_000;
+
+    private readonly Channel<Change> _channel;
+    private readonly string? _namespace;
+    private readonly Action<Follower> _leave;
+
+    internal Follower(string? ns, bool bounded, Action<Follower> leave)
+    {
+        _namespace = ns;
+        _leave = leave;
+        _channel = bounded
+            ? Channel.CreateBounded<Change>(new BoundedChannelOptions(Backlog) { SingleReader = true })
+            : Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
+    }
+
+    /// <summary>The changes; completes when the reader was too slow.</summary>
+    public ChannelReader<Change> Changes => _channel.Reader;
+
+    /// <summary>Hands a change over; called under the store's gate, so in order.</summary>
+    internal void Offer(Change change)
+    {
+        if (_namespace is not null && change.After.Namespace != _namespace) return;
+        if (!_channel.Writer.TryWrite(change)) _channel.Writer.TryComplete();
+    }
+
+    public void Dispose()
+    {
+        _leave(this);
+        _channel.Writer.TryComplete();
+    }
+}
