@@ -36,6 +36,3 @@ var app = builder.Build();
 app.MapServiceDefaults();
 app.MapGrpcService<InstallationService>();
 await app.RunAsync();
-
-/// <summary>The installation service.</summary>
-public partial class Program;
