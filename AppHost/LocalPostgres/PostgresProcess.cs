@@ -76,7 +76,7 @@ public sealed class PostgresProcess : IAsyncDisposable
     }
 
     /// <summary>Disconnects everybody and stops; committed work is on disk afterwards.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken) => await _process.StopAsync(cancellationToken);
+    public Task StopAsync() => _process.StopAsync();
 
     /// <summary>Kills the server as a crash would.</summary>
     public async Task KillAsync()
@@ -86,8 +86,7 @@ public sealed class PostgresProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10), TimeProvider.System);
-        await _process.StopAsync(patience.Token);
+        await _process.StopAsync();
         await _process.DisposeAsync();
         await _log.DisposeAsync();
     }

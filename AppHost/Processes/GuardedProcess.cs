@@ -77,14 +77,14 @@ public sealed class GuardedProcess : IAsyncDisposable
     }
 
     /// <summary>Asks the program to end, kills it when it does not within its time, and returns when it is gone.</summary>
-    public async Task<int> StopAsync(CancellationToken cancellationToken)
+    public async Task<int> StopAsync()
     {
         Send(_start.StopSignal);
         try
         {
-            return await _exited.WaitAsync(_start.StopWithin, TimeProvider.System, cancellationToken);
+            return await _exited.WaitAsync(_start.StopWithin, TimeProvider.System);
         }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        catch (TimeoutException)
         {
             KillGroup();
             return await _exited;

@@ -1,0 +1,72 @@
+using System.Net;
+using System.Net.Sockets;
+using Aspire.Hosting.ApplicationModel;
+
+namespace Aspire.Hosting.Running;
+
+/// <summary>
+/// Decides, before anything starts, where every endpoint is: the port others use, and the port each replica is told.
+/// One replica listens on the public port itself, so nothing stands between it and its callers.
+/// </summary>
+internal sealed class Ports
+{
+    // Outside the range Linux hands to outgoing connections, so that a port found free stays free.
+    private const int FirstFree = 20_000;
+    private const int FirstTaken = 32_000;
+
+    private readonly HashSet<int> _given = [];
+    private readonly Dictionary<(IResource, int Replica, string Endpoint), int> _targets = [];
+
+    public List<ProxiedEndpoint> Proxied { get; } = [];
+
+    public int TargetOf(IResource resource, int replica, string endpoint) => _targets[(resource, replica, endpoint)];
+
+    /// <param name="resource">Whose endpoints.</param>
+    /// <param name="replicas">How many copies will listen.</param>
+    /// <param name="randomize">Ignore wished ports, where a proxy or nobody can tell.</param>
+    public void Allocate(IResource resource, int replicas, bool randomize)
+    {
+        foreach (var endpoint in resource.Annotations.OfType<EndpointAnnotation>())
+        {
+            var wished = randomize && endpoint.IsProxied ? null : endpoint.Port;
+            var port = wished ?? (endpoint.IsProxied ? null : endpoint.TargetPort) ?? Free();
+            endpoint.AllocatedEndpoint = new AllocatedEndpoint(endpoint.UriScheme, "127.0.0.1", port);
+            var direct = replicas == 1 && (endpoint.TargetPort ?? port) == port;
+            for (var replica = 0; replica < replicas; replica++)
+            {
+                var target = direct ? port : replicas == 1 ? endpoint.TargetPort ?? Free() : Free();
+                _targets[(resource, replica, endpoint.Name)] = target;
+            }
+
+            if (!direct)
+            {
+                Proxied.Add(new ProxiedEndpoint(resource, endpoint, port));
+            }
+        }
+    }
+
+    private int Free()
+    {
+        while (true)
+        {
+            var port = Random.Shared.Next(FirstFree, FirstTaken);
+            if (!_given.Add(port))
+            {
+                continue;
+            }
+
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has it; another.
+            }
+        }
+    }
+
+    internal sealed record ProxiedEndpoint(IResource Resource, EndpointAnnotation Endpoint, int Port);
+}
