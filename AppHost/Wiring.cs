@@ -16,6 +16,15 @@ internal static class Wiring
         return builder;
     }
 
+    /// <summary>A fixed port that the program is told by other settings than Kestrel's, and listens on itself.</summary>
+    public static IResourceBuilder<ProjectResource> WithOwnPort(
+        this IResourceBuilder<ProjectResource> builder, World world, string name, int port)
+    {
+        world.FixedPorts[world.Port(port)] = builder.Resource.Name;
+        return builder.WithEndpoint(
+            port: world.Port(port), targetPort: world.Port(port), scheme: "http", name: name, isProxied: false);
+    }
+
     /// <summary>The service's own role and schema, as connection string <c>cloud-db</c>.</summary>
     public static IResourceBuilder<ProjectResource> WithDatabase(
         this IResourceBuilder<ProjectResource> builder, Store database, string role) =>
