@@ -1,0 +1,119 @@
+using Cloud.LocalPostgres;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.TestHost;
+using Grpc.Core;
+using Npgsql;
+using Xunit;
+using Proto = Cloud.Protos.DatabasePool.V1;
+
+namespace Cloud.DatabasePool.Tests.LogicalDatabases;
+
+public sealed class DeletionTests(PoolWorld world) : IClassFixture<PoolWorld>
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Deletion_cuts_the_application_off_and_leaves_nothing()
+    {
+        var server = await world.StableServerAsync(Ct, "127.0.0.1");
+        var id = ResourceId.New();
+        var database = await world.StableDatabaseAsync(id, Ct);
+        var credentials = await world.Databases.IssueLogicalDatabaseCredentialsAsync(
+            new() { Name = database.Name, HolderEpoch = 1 }, cancellationToken: Ct);
+        await using var application = NpgsqlDataSource.Create(CustomerServer.AsApplication(credentials));
+        await using var connection = await application.OpenConnectionAsync(Ct);
+
+        var deleted = await world.DropAsync(database.Name, Ct);
+
+        Assert.NotNull(deleted.DeleteTime);
+        Assert.False(await CustomerServer.HasTraceOfAsync(id, Ct));
+        await using var command = new NpgsqlCommand("SELECT 1", connection);
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => command.ExecuteScalarAsync(Ct));
+
+        // Again is fine, and a new one may come after it.
+        await world.Databases.DeleteLogicalDatabaseAsync(
+            new() { Name = database.Name, InstallationEpoch = 1 }, cancellationToken: Ct);
+        var next = await world.StableDatabaseAsync(id, Ct);
+        Assert.NotEqual(database.Name, next.Name);
+        await world.DropAsync(next.Name, Ct);
+        await LetGoAsync(server);
+    }
+
+    [Fact]
+    public async Task A_server_with_databases_is_not_let_go()
+    {
+        var server = await world.StableServerAsync(Ct, "127.0.0.1");
+        var database = await world.StableDatabaseAsync(ResourceId.New(), Ct);
+
+        var refusal = await Refusal.OfAsync(world.Servers.DeleteDatabaseServerAsync(
+            new() { Name = server.Name }, cancellationToken: Ct));
+        Assert.Equal((StatusCode.FailedPrecondition, "DATABASE_SERVER_IN_USE"), (refusal.Code, refusal.Reason));
+        Assert.Equal("1", refusal.Metadata["database_count"]);
+
+        await world.DropAsync(database.Name, Ct);
+        await LetGoAsync(server);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_away_is_waited_for_with_the_reason_and_told_as_soon_as_it_is_back()
+    {
+        using var files = new TemporaryDirectory();
+        var port = PostgresProcess.FreePort();
+        var own = await PostgresServer.StartAsync(files.Path, port, Ct);
+        var server = await RegisterAsync(own);
+        var id = ResourceId.New();
+        var database = await world.StableDatabaseAsync(id, Ct);
+        await own.DisposeAsync();
+
+        await world.Databases.DeleteLogicalDatabaseAsync(
+            new() { Name = database.Name, InstallationEpoch = 1 }, cancellationToken: Ct);
+        // The first try that fails makes the server's own row look, which then says so.
+        server = await world.ServerUntilAsync(server.Name, s => !s.Reachable, Ct);
+        Assert.Contains("does not answer", server.UnreachableReason, StringComparison.Ordinal);
+        var why = await world.Databases.WhyLogicalDatabaseAsync(new() { Name = database.Name }, cancellationToken: Ct);
+        Assert.Equal(["deletion-requested", "stable"], why.Chain.Select(link => link.State));
+        Assert.Contains("does not answer", why.Chain[1].Summary, StringComparison.Ordinal);
+
+        // Nothing new goes there meanwhile.
+        var refusal = await Refusal.OfAsync(world.CreateAsync(ResourceId.New(), Ct));
+        Assert.Equal((StatusCode.ResourceExhausted, "NO_DATABASE_SERVER_HAS_ROOM"), (refusal.Code, refusal.Reason));
+        Assert.Contains("does not answer", refusal.Metadata[server.Name], StringComparison.Ordinal);
+
+        await using var back = await PostgresServer.StartAsync(files.Path, port, Ct);
+        // An operator who does not want to wait for the next look says so with an update that changes nothing much.
+        await world.Servers.UpdateDatabaseServerAsync(
+            new()
+            {
+                DatabaseServer = new() { Name = server.Name },
+                AdminPassword = new NpgsqlConnectionStringBuilder(back.ConnectionString).Password,
+            },
+            cancellationToken: Ct);
+        await world.DatabaseUntilAsync(database.Name, d => d.State == "deleted", Ct);
+        Assert.False(await CustomerServer.AskAsync<bool>(
+            back.ConnectionString, $"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'user_{id}')", Ct));
+        await LetGoAsync(server);
+    }
+
+    private async Task<Proto.DatabaseServer> RegisterAsync(PostgresProcess own)
+    {
+        var address = new NpgsqlConnectionStringBuilder(own.ConnectionString);
+        var server = await world.Servers.RegisterDatabaseServerAsync(
+            new()
+            {
+                DatabaseServer = new()
+                {
+                    DisplayName = $"own-{address.Port}", Host = "127.0.0.1", Port = address.Port,
+                    AdminUser = address.Username,
+                },
+                AdminPassword = address.Password,
+            },
+            cancellationToken: Ct);
+        return await world.ServerUntilAsync(server.Name, s => s.State == "stable", Ct);
+    }
+
+    private async Task LetGoAsync(Proto.DatabaseServer server)
+    {
+        await world.Servers.DeleteDatabaseServerAsync(new() { Name = server.Name }, cancellationToken: Ct);
+        await world.ServerUntilAsync(server.Name, s => s.State == "deleted", Ct);
+    }
+}
