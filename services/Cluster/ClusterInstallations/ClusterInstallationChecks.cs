@@ -1,0 +1,85 @@
+using Cloud.Placement;
+using Cloud.ServiceDefaults.Hosting;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+using Proto = Cloud.Protos.Cluster.V1;
+
+namespace Cloud.ClusterInstallations;
+
+/// <summary>What is wrong with a request about cluster installations: everything at once. Pure.</summary>
+public static class ClusterInstallationChecks
+{
+    private const string SpecPath = "spec";
+    private const string BelowSpec = "spec.";
+    private const int HostNameLengthMax = 253;
+
+    /// <summary>A whole spec.</summary>
+    public static void Spec(Proto.ClusterInstallationSpec spec, FieldProblems problems)
+    {
+        const string at = "cluster_installation.spec";
+        if (spec.Version.Length == 0) problems.Add($"{at}.version", "It must be given.", "INVALID_VERSION");
+        if (spec.Image.Length == 0) problems.Add($"{at}.image", "It must be given.", "INVALID_IMAGE");
+        PlacementChecks.Size(spec.Size, $"{at}.size", problems);
+        if (spec.LogicalDatabase.Length == 0)
+            problems.Add($"{at}.logical_database", "It must be given.", "INVALID_RESOURCE_NAME");
+        if (spec.DnsNames.Count == 0) problems.Add($"{at}.dns_names", "At least one is needed.", "INVALID_DNS_NAME");
+        for (var n = 0; n < spec.DnsNames.Count; n++)
+            if (spec.DnsNames[n].Length is 0 or > HostNameLengthMax
+                || Uri.CheckHostName(spec.DnsNames[n]) != UriHostNameType.Dns)
+                problems.Add($"{at}.dns_names[{n}]", $"'{spec.DnsNames[n]}' is not a host name.", "INVALID_DNS_NAME");
+        References(spec.SecretEnv, $"{at}.secret_env", "secret/key", problems);
+        References(spec.ConfigMapEnv, $"{at}.config_map_env", "configmap/key", problems);
+    }
+
+    /// <summary>Which fields of the spec an update takes; empty for all of it.</summary>
+    public static IReadOnlyList<FieldDescriptor> SpecFields(FieldMask? mask, FieldProblems problems)
+    {
+        var fields = new List<FieldDescriptor>();
+        foreach (var path in mask?.Paths ?? [])
+        {
+            if (path == SpecPath) return [];
+            var field = path.StartsWith(BelowSpec, StringComparison.Ordinal)
+                ? Proto.ClusterInstallationSpec.Descriptor.FindFieldByName(path[BelowSpec.Length..])
+                : null;
+            if (field is not null) fields.Add(field);
+            else
+                problems.Add("update_mask", $"'{path}' cannot be changed; these can: {SpecPath}, {string.Join(", ",
+                    Proto.ClusterInstallationSpec.Descriptor.Fields.InDeclarationOrder().Select(f => BelowSpec + f.Name))}.",
+                    "INVALID_UPDATE_MASK");
+        }
+        return fields;
+    }
+
+    /// <summary>The current spec with the named fields of the wish; the wish itself when none is named.</summary>
+    public static Proto.ClusterInstallationSpec Merged(
+        Proto.ClusterInstallationSpec current, Proto.ClusterInstallationSpec wish, IReadOnlyList<FieldDescriptor> fields)
+    {
+        if (fields.Count == 0) return wish;
+        var merged = current.Clone();
+        foreach (var field in fields)
+        {
+            field.Accessor.Clear(merged);
+            if (field.IsMap || field.IsRepeated)
+            {
+                var part = new Proto.ClusterInstallationSpec();
+                part.MergeFrom(wish);
+                foreach (var other in Proto.ClusterInstallationSpec.Descriptor.Fields.InDeclarationOrder())
+                    if (other != field) other.Accessor.Clear(part);
+                merged.MergeFrom(part);
+            }
+            else
+            {
+                field.Accessor.SetValue(merged, field.Accessor.GetValue(wish));
+            }
+        }
+        return merged;
+    }
+
+    private static void References(
+        IEnumerable<KeyValuePair<string, string>> variables, string field, string form, FieldProblems problems)
+    {
+        foreach (var (name, reference) in variables)
+            if (reference.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
+                problems.Add($"{field}[{name}]", $"'{reference}' has not the form {form}.", "INVALID_ENV_REFERENCE");
+    }
+}

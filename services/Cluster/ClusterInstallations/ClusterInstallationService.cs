@@ -1,0 +1,196 @@
+using Cloud.Clusters;
+using Cloud.Placement;
+using Cloud.ServiceDefaults.Hosting;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using static Cloud.ClusterInstallations.ClusterInstallationState;
+using Proto = Cloud.Protos.Cluster.V1;
+
+namespace Cloud.ClusterInstallations;
+
+/// <summary>The gRPC face: checks everything at once, refuses overtaken callers, writes the wish with its event in one
+/// transaction, answers. The work is the journeys'.</summary>
+public sealed class ClusterInstallationService(
+    ClusterInstallationStore store,
+    ClusterStore clusters,
+    ClusterInstallationFeed feed,
+    ClusterInstallationWhy why,
+    RequestLedger ledger) : Proto.ClusterInstallationService.ClusterInstallationServiceBase
+{
+    private static readonly ClusterInstallationState[] Updatable =
+        [CreationRequested, Reconciling, Ready, Stable, CreationFailed];
+
+    public override async Task<Proto.ClusterInstallation> CreateClusterInstallation(
+        Proto.CreateClusterInstallationRequest request, ServerCallContext context)
+    {
+        var wish = request.ClusterInstallation ?? new Proto.ClusterInstallation();
+        var problems = new FieldProblems();
+        var installation = PlacementChecks.Installation(
+            wish.Installation, "cluster_installation.installation", problems);
+        var cluster = PlacementChecks.ClusterId(wish.Cluster, "cluster_installation.cluster", problems);
+        ClusterInstallationChecks.Spec(wish.Spec ?? new Proto.ClusterInstallationSpec(), problems);
+        problems.ThrowIfAny();
+        if (await clusters.FindAsync(cluster, context.CancellationToken) is not { DeleteTime: null })
+            throw Problem.NotFound(wish.Cluster);
+
+        return await ledger.OnceAsync(
+            context.Method, request.RequestId, request,
+            async (transaction, ct) =>
+            {
+                // Requests about one installation take turns from here on, so that only one inserts.
+                await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
+                if (await store.FindAsync(transaction, installation, cluster, ct) is { } known)
+                    return ClusterInstallationMessages.Of(known);
+                var row = new ClusterInstallation
+                {
+                    Id = ResourceId.New(),
+                    State = CreationRequested,
+                    InstallationId = installation,
+                    ClusterId = cluster,
+                    Spec = ClusterInstallationMessages.SpecOf(wish.Spec!),
+                    Epoch = await ClusterInstallationStore.FirstEpochAsync(transaction, installation, ct),
+                    CreateTime = transaction.Now,
+                };
+                return ClusterInstallationMessages.Of(
+                    await store.InsertAsync(transaction, row, "it was asked for", ct));
+            },
+            context.CancellationToken);
+    }
+
+    public override async Task<Proto.ClusterInstallation> GetClusterInstallation(
+        Proto.GetClusterInstallationRequest request, ServerCallContext context) =>
+        ClusterInstallationMessages.Of(await FindAsync(request.Name, context.CancellationToken));
+
+    public override async Task<Proto.ListClusterInstallationsResponse> ListClusterInstallations(
+        Proto.ListClusterInstallationsRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var filter = new ClusterInstallationStore.Filter(
+            request.Installation.Length == 0
+                ? "" : PlacementChecks.Installation(request.Installation, "installation", problems),
+            PlacementChecks.ClusterFilter(request.Cluster, problems),
+            request.States,
+            request.ShowDeleted);
+        ClusterChecks.States<ClusterInstallationState>(request.States, problems);
+        var size = ClusterChecks.PageSize(request.PageSize, problems);
+        var hash = PageToken.HashOf([
+            "cluster-installations", filter.InstallationId, filter.ClusterId, filter.DeletedToo ? "all" : "live",
+            .. request.States.Order()]);
+        var after = ClusterChecks.PageEnd(request.PageToken, hash, problems);
+        problems.ThrowIfAny();
+
+        var rows = await store.ListAsync(filter, after, size + 1, context.CancellationToken);
+        return new Proto.ListClusterInstallationsResponse
+        {
+            ClusterInstallations = { rows.Take(size).Select(ClusterInstallationMessages.Of) },
+            NextPageToken = rows.Count > size ? PageToken.Encode(hash, rows[size - 1].Id) : "",
+        };
+    }
+
+    public override async Task<Proto.ClusterInstallation> UpdateClusterInstallation(
+        Proto.UpdateClusterInstallationRequest request, ServerCallContext context)
+    {
+        var wish = request.ClusterInstallation ?? new Proto.ClusterInstallation();
+        var id = IdOf(wish.Name, "cluster_installation.name");
+        var problems = new FieldProblems();
+        var fields = ClusterInstallationChecks.SpecFields(request.UpdateMask, problems);
+        problems.ThrowIfAny();
+        var installation = (await FindAsync(wish.Name, context.CancellationToken)).InstallationId;
+
+        return await ledger.OnceAsync(
+            context.Method, request.RequestId, request,
+            async (transaction, ct) =>
+            {
+                await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
+                var row = await store.ChangeAsync(
+                    transaction, id, before => Updated(before, wish, fields), "a change was asked for", ct)
+                    ?? throw Problem.NotFound(wish.Name);
+                await PlacementStore.ResizeAsync(
+                    transaction, installation, row.Spec.Size, row.Size.Requirement(row.Spec.Hibernated), ct);
+                return ClusterInstallationMessages.Of(row);
+            },
+            context.CancellationToken);
+    }
+
+    public override async Task<Proto.ClusterInstallation> DeleteClusterInstallation(
+        Proto.DeleteClusterInstallationRequest request, ServerCallContext context)
+    {
+        var id = IdOf(request.Name, "name");
+        var installation = (await FindAsync(request.Name, context.CancellationToken)).InstallationId;
+        return await ledger.OnceAsync(
+            context.Method, request.RequestId, request,
+            async (transaction, ct) =>
+            {
+                await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
+                var row = await store.ChangeAsync(transaction, id, before =>
+                {
+                    CheckEtag(before, request.Etag);
+                    return before.State is DeletionRequested or Deleted
+                        ? before
+                        : before with { State = DeletionRequested };
+                }, "deletion was asked for", ct);
+                return ClusterInstallationMessages.Of(row ?? throw Problem.NotFound(request.Name));
+            },
+            context.CancellationToken);
+    }
+
+    public override Task WatchClusterInstallations(
+        Proto.WatchClusterInstallationsRequest request,
+        IServerStreamWriter<Proto.WatchClusterInstallationsResponse> responseStream,
+        ServerCallContext context) =>
+        feed.StreamAsync(request, responseStream.WriteAsync, context.CancellationToken);
+
+    public override async Task<Proto.WhyClusterInstallationResponse> WhyClusterInstallation(
+        Proto.WhyClusterInstallationRequest request, ServerCallContext context)
+    {
+        var row = await FindAsync(request.Name, context.CancellationToken);
+        return new Proto.WhyClusterInstallationResponse
+        {
+            Chain = { await why.ExplainAsync(row, context.CancellationToken) },
+        };
+    }
+
+    private static ClusterInstallation Updated(
+        ClusterInstallation row, Proto.ClusterInstallation wish, IReadOnlyList<FieldDescriptor> fields)
+    {
+        CheckEtag(row, wish.Etag);
+        if (!Updatable.Contains(row.State))
+            throw Problem.WrongState(row.Name, StateNames<ClusterInstallationState>.Of(row.State), "update",
+                Updatable.Select(StateNames<ClusterInstallationState>.Of));
+        var merged = ClusterInstallationChecks.Merged(
+            ClusterInstallationMessages.Of(row.Spec), wish.Spec ?? new Proto.ClusterInstallationSpec(), fields);
+        var problems = new FieldProblems();
+        ClusterInstallationChecks.Spec(merged, problems);
+        problems.ThrowIfAny();
+        var spec = ClusterInstallationMessages.SpecOf(merged);
+        return spec == row.Spec ? row : row with
+        {
+            Spec = spec,
+            Generation = row.Generation + 1,
+            // One that was never written completely begins from the start.
+            State = row.State is CreationRequested or CreationFailed ? CreationRequested : Reconciling,
+        };
+    }
+
+    private async Task<ClusterInstallation> FindAsync(string name, CancellationToken ct) =>
+        await store.FindAsync(IdOf(name, "name"), ct) ?? throw Problem.NotFound(name);
+
+    private static async Task RaiseEpochAsync(
+        DatabaseTransaction transaction, string installation, long epoch, CancellationToken ct)
+    {
+        if (await PlacementStore.RaiseEpochAsync(transaction, installation, epoch, ct) is { } highest)
+            throw PlacementChecks.StaleEpoch(installation, epoch, highest);
+    }
+
+    private static void CheckEtag(ClusterInstallation row, string etag)
+    {
+        var current = ClusterInstallationMessages.EtagOf(row);
+        if (etag.Length > 0 && etag != current) throw Problem.EtagMismatch(row.Name, etag, current);
+    }
+
+    private static string IdOf(string name, string field) =>
+        name.StartsWith("clusterInstallations/", StringComparison.Ordinal)
+            ? ClusterInstallation.IdOf(name) ?? throw Problem.NotFound(name)
+            : throw Problem.Invalid(new FieldProblem(
+                field, $"'{name}' has not the form clusterInstallations/{{id}}.", "INVALID_RESOURCE_NAME"));
+}

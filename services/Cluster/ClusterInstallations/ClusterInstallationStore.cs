@@ -1,0 +1,100 @@
+using Cloud.Placement;
+using Dapper;
+using Google.Protobuf;
+using static Cloud.ClusterInstallations.ClusterInstallationState;
+
+namespace Cloud.ClusterInstallations;
+
+/// <summary>All SQL of cluster installations.</summary>
+public sealed class ClusterInstallationStore(Database database)
+    : SupervisedStore<ClusterInstallation, ClusterInstallationState>(
+        database, "cluster_installations", ClusterInstallation.Noun, "clusterInstallations")
+{
+    /// <summary>What a page of a list shows.</summary>
+    /// <param name="InstallationId">Empty for all.</param>
+    /// <param name="ClusterId">Empty for all.</param>
+    /// <param name="States">Public names; none means any.</param>
+    public sealed record Filter(
+        string InstallationId, string ClusterId, IReadOnlyList<string> States, bool DeletedToo);
+
+    /// <summary>Cluster installations in the order in which they were asked for.</summary>
+    /// <param name="after">The id that the previous page ended with; empty for the first.</param>
+    public Task<IReadOnlyList<ClusterInstallation>> ListAsync(
+        Filter filter, string after, int limit, CancellationToken ct) =>
+        SelectAsync(
+            """
+            WHERE (@installation = '' OR installation_id = @installation)
+              AND (@cluster = '' OR cluster_id = @cluster)
+              AND (cardinality(@states::text[]) = 0 OR state = ANY (@states))
+              AND (@deletedToo OR delete_time IS NULL)
+              AND (@after = '' OR (create_time, id) >
+                  (SELECT create_time, id FROM cluster_installations WHERE id = @after))
+            ORDER BY create_time, id LIMIT @limit
+            """,
+            new
+            {
+                installation = filter.InstallationId, cluster = filter.ClusterId, states = filter.States.ToArray(),
+                deletedToo = filter.DeletedToo, after, limit,
+            },
+            ct);
+
+    /// <summary>The live row of an installation in a cluster, if there is one.</summary>
+    public async Task<ClusterInstallation?> FindAsync(
+        DatabaseTransaction transaction, string installationId, string clusterId, CancellationToken ct) =>
+        (await SelectAsync(
+            transaction,
+            "WHERE installation_id = @installationId AND cluster_id = @clusterId AND delete_time IS NULL",
+            new { installationId, clusterId }, ct))
+        .SingleOrDefault();
+
+    /// <summary>
+    /// The epoch that a new row begins with: above those of every earlier row of the installation, because whoever
+    /// holds its credentials is known by that number.
+    /// </summary>
+    public static Task<long> FirstEpochAsync(
+        DatabaseTransaction transaction, string installationId, CancellationToken ct) =>
+        transaction.Connection.ExecuteScalarAsync<long>(new CommandDefinition(
+            "SELECT coalesce(max(epoch) + 1, 0) FROM cluster_installations WHERE installation_id = @installationId",
+            new { installationId }, transaction.Transaction, cancellationToken: ct));
+
+    /// <summary>Those of a cluster that are at rest as wanted: what is compared with the cluster's real objects.</summary>
+    public Task<IReadOnlyList<ClusterInstallation>> StableAsync(string clusterId, CancellationToken ct) =>
+        SelectAsync("WHERE cluster_id = @clusterId AND state = 'stable'", new { clusterId }, ct);
+
+    /// <summary>Ids of those of a cluster that somebody works on, to be told that it answers again.</summary>
+    public async Task<IReadOnlyList<string>> UnderWayAsync(string clusterId, CancellationToken ct)
+    {
+        await using var connection = await Database.OpenAsync(ct);
+        return [.. await connection.QueryAsync<string>(new CommandDefinition(
+            "SELECT id FROM cluster_installations WHERE cluster_id = @clusterId AND next_attempt_at IS NOT NULL",
+            new { clusterId }, cancellationToken: ct))];
+    }
+
+    /// <summary>
+    /// The cluster shows something else than what a row at rest says: work on it begins again. Whoever comes second
+    /// finds it moved and changes nothing.
+    /// </summary>
+    /// <param name="rewrite">Its objects have to be written again, not only to be followed.</param>
+    public Task<ClusterInstallation?> ReopenAsync(
+        ClusterInstallation seen, bool rewrite, string why, CancellationToken ct) =>
+        Database.InTransactionAsync((transaction, token) => ChangeAsync(
+            transaction,
+            seen.Id,
+            row => row.State == Stable && row.Version == seen.Version
+                ? row with { State = Reconciling, AppliedGeneration = rewrite ? 0 : row.AppliedGeneration }
+                : row,
+            why,
+            token), ct);
+
+    /// <inheritdoc/>
+    protected override ClusterInstallation Stamp(ClusterInstallation row, DateTimeOffset now) => row with { UpdateTime = now };
+
+    /// <inheritdoc/>
+    protected override ResourceEvent EventFor(
+        ClusterInstallation? before, ClusterInstallation after, ResourceEvent draft) => draft with
+    {
+        Parent = ClusterInstallationMessages.InstallationNameOf(after.InstallationId),
+        Snapshot = ClusterInstallationMessages.Of(after).ToByteArray(),
+        Nudges = [new Nudge(PlacementStore.InstallationNoun, after.InstallationId)],
+    };
+}

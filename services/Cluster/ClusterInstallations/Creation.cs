@@ -1,0 +1,37 @@
+using Cloud.Clusters;
+using Cloud.Providers;
+using static Cloud.ClusterInstallations.ClusterInstallationState;
+using static Cloud.ServiceDefaults.Supervision.Outcome;
+
+namespace Cloud.ClusterInstallations;
+
+/// <summary>creation-requested -> reconciling: everything is written into the cluster once.</summary>
+public sealed class Creation(ClusterStore clusters, WorkspaceObjects objects)
+{
+    /// <summary>How long to wait for the end of a namespace of the same name; its removal nudges.</summary>
+    internal static readonly TimeSpan NamespaceWait = TimeSpan.FromSeconds(15);
+
+    /// <summary>Why nothing can be written yet.</summary>
+    internal const string NamespaceGoing = "the namespace is being removed from the cluster; it is made anew after that";
+
+    /// <summary>creation-requested: the objects are written.</summary>
+    public async Task<ClusterInstallationOutcome> WriteAsync(ClusterInstallation row, CancellationToken ct)
+    {
+        var cluster = await clusters.FindAsync(row.ClusterId, ct);
+        if (cluster is null or { State: ClusterState.Deleted })
+            throw new StepException(
+                "CLUSTER_GONE", $"{Cluster.NameOf(row.ClusterId)} was let go.", Fault.Operator, retryable: false);
+        var written = await objects.EnsureAsync(cluster, row, ct);
+        return written is null
+            ? Wait(NamespaceGoing, NamespaceWait)
+            : Go(Reconciling, "its objects are written; the operator takes over", Written(row, written));
+    }
+
+    /// <summary>The row after its objects were written.</summary>
+    internal static ClusterInstallation Written(ClusterInstallation row, MattermostResource resource) => row with
+    {
+        AppliedGeneration = row.Generation,
+        ResourceUid = resource.Metadata.Uid ?? "",
+        ResourceGeneration = resource.Metadata.Generation ?? 0,
+    };
+}

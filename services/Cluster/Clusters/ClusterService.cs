@@ -1,0 +1,224 @@
+using Cloud.Placement;
+using Cloud.Providers;
+using Cloud.ServiceDefaults.Hosting;
+using Grpc.Core;
+using Npgsql;
+using static Cloud.Clusters.ClusterState;
+using Proto = Cloud.Protos.Cluster.V1;
+
+namespace Cloud.Clusters;
+
+/// <summary>The gRPC face: checks everything at once, writes the wish with its event in one transaction, answers. The
+/// work is the journeys'.</summary>
+public sealed class ClusterService(
+    ClusterStore store,
+    ClusterViews views,
+    ClusterFeed feed,
+    ClusterWhy why,
+    ClusterConnections connections,
+    RequestLedger ledger) : Proto.ClusterService.ClusterServiceBase
+{
+    private static readonly ClusterState[] Provisionable =
+        [Stable, CreationFailed, ProvisioningRequested, ProvisioningFailed];
+
+    public override async Task<Proto.Cluster> ImportCluster(
+        Proto.ImportClusterRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var (wish, kubeconfig) = ClusterChecks.Import(request, problems);
+        problems.ThrowIfAny();
+        if (request.ValidateOnly) return await ValidatedAsync(wish, kubeconfig!, context.CancellationToken);
+
+        return await NamingAsync(wish.DisplayName, () => ledger.OnceAsync(
+            context.Method, request.RequestId, request,
+            async (transaction, ct) =>
+            {
+                var row = NewRow(wish, kubeconfig!) with { CreateTime = transaction.Now };
+                return ClusterMessages.Of(await store.InsertAsync(transaction, row, "it was imported", ct))
+                    .With(Observation.None, default, 0);
+            },
+            context.CancellationToken));
+    }
+
+    public override async Task<Proto.Cluster> GetCluster(Proto.GetClusterRequest request, ServerCallContext context) =>
+        await views.OfAsync(await FindAsync(request.Name, context.CancellationToken), context.CancellationToken);
+
+    public override async Task<Proto.ListClustersResponse> ListClusters(
+        Proto.ListClustersRequest request, ServerCallContext context)
+    {
+        var ct = context.CancellationToken;
+        var problems = new FieldProblems();
+        ClusterChecks.States<ClusterState>(request.States, problems);
+        var size = ClusterChecks.PageSize(request.PageSize, problems);
+        var hash = PageToken.HashOf(["clusters", request.ShowDeleted ? "all" : "live", .. request.States.Order()]);
+        var after = ClusterChecks.PageEnd(request.PageToken, hash, problems);
+        problems.ThrowIfAny();
+
+        var rows = await store.ListAsync(request.States, request.ShowDeleted, after, size + 1, ct);
+        var page = rows.Take(size).ToList();
+        return new Proto.ListClustersResponse
+        {
+            Clusters = { await views.OfAsync(page, ct) },
+            NextPageToken = rows.Count > size ? PageToken.Encode(hash, page[^1].Id) : "",
+        };
+    }
+
+    public override async Task<Proto.Cluster> UpdateCluster(
+        Proto.UpdateClusterRequest request, ServerCallContext context)
+    {
+        var wish = request.Cluster ?? new Proto.Cluster();
+        var id = IdOf(wish.Name, "cluster.name");
+        var problems = new FieldProblems();
+        var kubeconfig = ClusterChecks.Update(request, problems);
+        problems.ThrowIfAny();
+        Cluster Change(Cluster row) => Updated(row, request, wish, kubeconfig);
+        if (request.ValidateOnly)
+        {
+            var row = await FindAsync(wish.Name, context.CancellationToken);
+            return await views.OfAsync(Change(row) with { State = row.State }, context.CancellationToken);
+        }
+        return await NamingAsync(wish.DisplayName, () => ledger.OnceAsync(
+            context.Method, request.RequestId, request,
+            async (transaction, ct) =>
+            {
+                var row = await store.ChangeAsync(transaction, id, Change, "it was changed", ct)
+                    ?? throw Problem.NotFound(wish.Name);
+                await PlacementStore.TellWaitingAsync(transaction, ct);
+                return await views.OfAsync(row, ct);
+            },
+            context.CancellationToken));
+    }
+
+    public override Task<Proto.Cluster> ProvisionCluster(
+        Proto.ProvisionClusterRequest request, ServerCallContext context)
+    {
+        var id = IdOf(request.Name, "name");
+        return ledger.OnceAsync(
+            context.Method, request.RequestId, request,
+            async (transaction, ct) =>
+            {
+                var row = await store.ChangeAsync(transaction, id, before =>
+                {
+                    CheckEtag(before, request.Etag);
+                    return Provisionable.Contains(before.State)
+                        ? before with { State = ProvisioningRequested }
+                        : throw WrongState(before, "provision", Provisionable);
+                }, "provisioning was asked for", ct);
+                return await views.OfAsync(row ?? throw Problem.NotFound(request.Name), ct);
+            },
+            context.CancellationToken);
+    }
+
+    public override Task<Proto.Cluster> DeleteCluster(Proto.DeleteClusterRequest request, ServerCallContext context)
+    {
+        var id = IdOf(request.Name, "name");
+        return ledger.OnceAsync(
+            context.Method, request.RequestId, request,
+            async (transaction, ct) =>
+            {
+                // Under the lock of placement, so that nothing is placed here between the count and the commit.
+                await PlacementStore.LockAsync(transaction, ct);
+                var inside = await ClusterStore.InstallationCountAsync(transaction, id, ct);
+                var row = await store.ChangeAsync(transaction, id, before =>
+                {
+                    CheckEtag(before, request.Etag);
+                    if (before.State is DeletionRequested or Deleted) return before;
+                    return inside == 0 ? before with { State = DeletionRequested } : throw InUse(before, inside);
+                }, "deletion was asked for", ct);
+                return await views.OfAsync(row ?? throw Problem.NotFound(request.Name), ct);
+            },
+            context.CancellationToken);
+    }
+
+    public override Task WatchClusters(
+        Proto.WatchClustersRequest request,
+        IServerStreamWriter<Proto.WatchClustersResponse> responseStream,
+        ServerCallContext context) =>
+        feed.StreamAsync(request, responseStream.WriteAsync, context.CancellationToken);
+
+    public override async Task<Proto.WhyClusterResponse> WhyCluster(
+        Proto.WhyClusterRequest request, ServerCallContext context)
+    {
+        var row = await FindAsync(request.Name, context.CancellationToken);
+        return new Proto.WhyClusterResponse { Chain = { await why.ExplainAsync(row, context.CancellationToken) } };
+    }
+
+    private Cluster NewRow(Proto.Cluster wish, Kubeconfig kubeconfig) => new()
+    {
+        Id = ResourceId.New(),
+        State = CreationRequested,
+        DisplayName = wish.DisplayName,
+        AllowInstallations = !wish.HasAllowInstallations || wish.AllowInstallations,
+        UtilizationThresholdPercent = wish.UtilizationThresholdPercent,
+        Server = kubeconfig.Server.ToString(),
+        EncryptedKubeconfig = connections.Encrypt(kubeconfig),
+    };
+
+    /// <summary>The answer to an import that is only checked: without a name, as nothing was made.</summary>
+    private async Task<Proto.Cluster> ValidatedAsync(Proto.Cluster wish, Kubeconfig kubeconfig, CancellationToken ct)
+    {
+        if (await store.FindByDisplayNameAsync(wish.DisplayName, ct) is not null) throw NameTaken(wish.DisplayName);
+        var message = ClusterMessages.Of(NewRow(wish, kubeconfig)).With(Observation.None, default, 0);
+        message.Name = "";
+        return message;
+    }
+
+    private Cluster Updated(Cluster row, Proto.UpdateClusterRequest request, Proto.Cluster wish, Kubeconfig? kubeconfig)
+    {
+        CheckEtag(row, wish.Etag);
+        if (row.State is DeletionRequested or Deleted)
+            throw WrongState(row, "update", Enum.GetValues<ClusterState>().Except([DeletionRequested, Deleted]));
+        var changed = row.With(wish, request.UpdateMask);
+        return kubeconfig is null ? changed : changed with
+        {
+            Server = kubeconfig.Server.ToString(),
+            EncryptedKubeconfig = connections.Encrypt(kubeconfig),
+            KubeconfigRevision = row.KubeconfigRevision + 1,
+            // New credentials are what a failed one waits for.
+            State = row.State switch
+            {
+                CreationFailed => CreationRequested,
+                ProvisioningFailed => ProvisioningRequested,
+                _ => row.State,
+            },
+        };
+    }
+
+    private async Task<Cluster> FindAsync(string name, CancellationToken ct) =>
+        await store.FindAsync(IdOf(name, "name"), ct) ?? throw Problem.NotFound(name);
+
+    private static async Task<T> NamingAsync<T>(string displayName, Func<Task<T>> write)
+    {
+        try
+        {
+            return await write();
+        }
+        catch (PostgresException e) when (e.ConstraintName == ClusterStore.DisplayNameConstraint)
+        {
+            throw NameTaken(displayName);
+        }
+    }
+
+    private static ProblemException NameTaken(string displayName) =>
+        Problem.AlreadyExists("cluster.display_name", displayName, "DISPLAY_NAME_TAKEN");
+
+    private static void CheckEtag(Cluster row, string etag)
+    {
+        var current = ClusterMessages.EtagOf(row);
+        if (etag.Length > 0 && etag != current) throw Problem.EtagMismatch(row.Name, etag, current);
+    }
+
+    private static ProblemException InUse(Cluster row, int installations) => Problem.FailedPrecondition(
+        "CLUSTER_IN_USE", row.Name,
+        $"{installations} installations live in {row.DisplayName}; delete or move them first.",
+        new Dictionary<string, string> { ["installations"] = $"{installations}" });
+
+    private static ProblemException WrongState(Cluster row, string verb, IEnumerable<ClusterState> allowed) =>
+        Problem.WrongState(row.Name, StateNames<ClusterState>.Of(row.State), verb,
+            allowed.Select(StateNames<ClusterState>.Of));
+
+    private static string IdOf(string name, string field) => name.StartsWith("clusters/", StringComparison.Ordinal)
+        ? Cluster.IdOf(name) ?? throw Problem.NotFound(name)
+        : throw Problem.Invalid(new FieldProblem(
+            field, $"'{name}' has not the form clusters/{{id}}.", "INVALID_RESOURCE_NAME"));
+}

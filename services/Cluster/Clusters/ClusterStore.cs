@@ -1,0 +1,177 @@
+using Dapper;
+using Google.Protobuf;
+using Npgsql;
+
+namespace Cloud.Clusters;
+
+/// <summary>All SQL of clusters and of what is seen in them.</summary>
+public sealed class ClusterStore(Database database)
+    : SupervisedStore<Cluster, ClusterState>(database, "clusters", Cluster.Noun, "clusters")
+{
+    /// <summary>What keeps display names apart.</summary>
+    public const string DisplayNameConstraint = "clusters_display_name";
+
+    private static readonly string SelectObservation =
+        $"SELECT {RowMap<Observation>.ColumnList} FROM cluster_observations ";
+
+    /// <summary>Clusters in the order in which they were imported.</summary>
+    /// <param name="states">Public names; none means any.</param>
+    /// <param name="after">The id that the previous page ended with; empty for the first.</param>
+    public Task<IReadOnlyList<Cluster>> ListAsync(
+        IReadOnlyList<string> states, bool deletedToo, string after, int limit, CancellationToken ct) =>
+        SelectAsync(
+            """
+            WHERE (cardinality(@states::text[]) = 0 OR state = ANY (@states))
+              AND (@deletedToo OR delete_time IS NULL)
+              AND (@after = '' OR (create_time, id) > (SELECT create_time, id FROM clusters WHERE id = @after))
+            ORDER BY create_time, id LIMIT @limit
+            """,
+            new { states = states.ToArray(), deletedToo, after, limit }, ct);
+
+    /// <summary>Every cluster that was not let go.</summary>
+    public Task<IReadOnlyList<Cluster>> LiveAsync(CancellationToken ct) =>
+        SelectAsync("WHERE delete_time IS NULL ORDER BY create_time, id", null, ct);
+
+    /// <summary>As above, in a transaction: placement decides on them.</summary>
+    public Task<IReadOnlyList<Cluster>> LiveAsync(DatabaseTransaction transaction, CancellationToken ct) =>
+        SelectAsync(transaction, "WHERE delete_time IS NULL ORDER BY create_time, id", null, ct);
+
+    /// <summary>The live cluster of that display name, if there is one.</summary>
+    public async Task<Cluster?> FindByDisplayNameAsync(string displayName, CancellationToken ct) =>
+        (await SelectAsync("WHERE display_name = @displayName AND delete_time IS NULL", new { displayName }, ct))
+        .SingleOrDefault();
+
+    /// <summary>What was last seen of a cluster.</summary>
+    public async Task<Observation> ObservationAsync(string clusterId, CancellationToken ct) =>
+        (await ObservationsAsync([clusterId], ct)).GetValueOrDefault(clusterId, Observation.None);
+
+    /// <summary>What was last seen of clusters, by id; those that nobody looked at are missing.</summary>
+    public async Task<IReadOnlyDictionary<string, Observation>> ObservationsAsync(
+        IReadOnlyList<string> clusterIds, CancellationToken ct)
+    {
+        await using var command = Database.Source.CreateCommand(SelectObservation + "WHERE cluster_id = ANY ($1)");
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. clusterIds] });
+        return await ReadObservationsAsync(command, ct);
+    }
+
+    /// <summary>What was last seen of all clusters, in a transaction.</summary>
+    public static async Task<IReadOnlyDictionary<string, Observation>> ObservationsAsync(
+        DatabaseTransaction transaction, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(
+            SelectObservation, transaction.Connection, transaction.Transaction);
+        return await ReadObservationsAsync(command, ct);
+    }
+
+    /// <summary>
+    /// Writes a view of a cluster. A change of reachability is an event of the cluster; a change of capacity alone is
+    /// not, because every pod would be one.
+    /// </summary>
+    /// <returns>False when the row says the same already, or the cluster is gone.</returns>
+    public Task<bool> ObserveAsync(Observation seen, CancellationToken ct) =>
+        Database.InTransactionAsync(async (transaction, token) =>
+        {
+            // The cluster's row first: its lock puts this event in order with those of the supervisor.
+            var row = (await SelectAsync(transaction, "WHERE id = @id AND delete_time IS NULL FOR NO KEY UPDATE",
+                new { id = seen.ClusterId }, token)).SingleOrDefault();
+            if (row is null) return false;
+            var before = await FindObservationAsync(transaction, seen.ClusterId, token);
+            if (before is not null && before with { ObserveTime = seen.ObserveTime } == seen) return false;
+
+            await UpsertAsync(transaction, seen, token);
+            if (before?.Reachable != seen.Reachable || before.UnreachableReason != seen.UnreachableReason)
+                await transaction.AppendAsync(ReachabilityEvent(row, seen), token);
+            return true;
+        }, ct);
+
+    /// <summary>A stable cluster has lost what belongs into it: install it again.</summary>
+    public Task<Cluster?> ReprovisionAsync(string clusterId, string why, CancellationToken ct) =>
+        Database.InTransactionAsync((transaction, token) => ChangeAsync(
+            transaction, clusterId,
+            row => row.State == ClusterState.Stable ? row with { State = ClusterState.ProvisioningRequested } : row,
+            why, token), ct);
+
+    /// <summary>How many installations each cluster has, those being created or deleted included.</summary>
+    public async Task<IReadOnlyDictionary<string, int>> InstallationCountsAsync(
+        IReadOnlyList<string> clusterIds, CancellationToken ct)
+    {
+        await using var connection = await Database.OpenAsync(ct);
+        var counts = await connection.QueryAsync<(string Id, int Count)>(new CommandDefinition(
+            """
+            SELECT cluster_id, count(*)::int FROM (
+                SELECT cluster_id, installation_id FROM reservations WHERE cluster_id = ANY (@clusterIds)
+                UNION
+                SELECT cluster_id, installation_id FROM cluster_installations
+                WHERE cluster_id = ANY (@clusterIds) AND delete_time IS NULL) AS inside
+            GROUP BY cluster_id
+            """,
+            new { clusterIds = clusterIds.ToArray() }, cancellationToken: ct));
+        return counts.ToDictionary(c => c.Id, c => c.Count, StringComparer.Ordinal);
+    }
+
+    /// <summary>The same for one cluster, in the transaction that wants to let it go.</summary>
+    public static async Task<int> InstallationCountAsync(
+        DatabaseTransaction transaction, string clusterId, CancellationToken ct) =>
+        await transaction.Connection.ExecuteScalarAsync<int>(new CommandDefinition(
+            """
+            SELECT count(*)::int FROM (
+                SELECT installation_id FROM reservations WHERE cluster_id = @clusterId
+                UNION
+                SELECT installation_id FROM cluster_installations
+                WHERE cluster_id = @clusterId AND delete_time IS NULL) AS inside
+            """,
+            new { clusterId }, transaction.Transaction, cancellationToken: ct));
+
+    /// <inheritdoc/>
+    protected override Cluster Stamp(Cluster row, DateTimeOffset now) => row with { UpdateTime = now };
+
+    /// <inheritdoc/>
+    protected override ResourceEvent EventFor(Cluster? before, Cluster after, ResourceEvent draft) => draft with
+    {
+        Snapshot = ClusterMessages.Of(after).ToByteArray(),
+        Nudges = [new Nudge(ClusterWatches.Noun, after.Id)],
+    };
+
+    private ResourceEvent ReachabilityEvent(Cluster row, Observation seen) =>
+        new(Noun, row.Name, EventTypes.Updated)
+        {
+            OldState = StateNames<ClusterState>.Of(row.State),
+            NewState = StateNames<ClusterState>.Of(row.State),
+            Reason = seen.Reachable ? "it answers" : $"it is not reachable: {seen.UnreachableReason}",
+            ErrorCode = seen.Reachable ? null : Providers.ClusterFailures.Unreachable,
+            Actor = RequestContext.SupervisorActor,
+            ResourceVersion = row.Version,
+            Snapshot = ClusterMessages.Of(row).ToByteArray(),
+        };
+
+    private static async Task<Observation?> FindObservationAsync(
+        DatabaseTransaction transaction, string clusterId, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(
+            SelectObservation + "WHERE cluster_id = $1", transaction.Connection, transaction.Transaction);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = clusterId });
+        return (await ReadObservationsAsync(command, ct)).GetValueOrDefault(clusterId);
+    }
+
+    private static async Task<IReadOnlyDictionary<string, Observation>> ReadObservationsAsync(
+        NpgsqlCommand command, CancellationToken ct)
+    {
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var rows = await RowMap<Observation>.ReadAllAsync(reader, ct);
+        return rows.ToDictionary(o => o.ClusterId, StringComparer.Ordinal);
+    }
+
+    private static async Task UpsertAsync(DatabaseTransaction transaction, Observation seen, CancellationToken ct)
+    {
+        var columns = RowMap<Observation>.Columns;
+        var values = string.Join(", ", columns.Select((_, n) => $"${n + 1}"));
+        var updates = string.Join(", ", columns.Select(c => $"{c} = excluded.{c}"));
+        await using var command = new NpgsqlCommand(
+            $"INSERT INTO cluster_observations ({RowMap<Observation>.ColumnList}) VALUES ({values}) "
+            + $"ON CONFLICT (cluster_id) DO UPDATE SET {updates}",
+            transaction.Connection, transaction.Transaction);
+        for (var column = 0; column < columns.Count; column++)
+            command.Parameters.Add(RowMap<Observation>.Parameter(seen, column));
+        await command.ExecuteNonQueryAsync(ct);
+    }
+}

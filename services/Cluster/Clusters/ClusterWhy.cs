@@ -1,0 +1,76 @@
+using Cloud.Protos.Supervision.V1;
+using Cloud.Providers;
+using static Cloud.Clusters.ClusterState;
+using Fault = Cloud.ServiceDefaults.Supervision.Fault;
+
+namespace Cloud.Clusters;
+
+/// <summary>Why a cluster is where it is, followed to the operator's pods where those are awaited.</summary>
+public sealed class ClusterWhy(ClusterStore clusters, PodTroubles troubles)
+{
+    /// <summary>From the cluster down to what is really awaited.</summary>
+    public async Task<IReadOnlyList<Explanation>> ExplainAsync(Cluster row, CancellationToken ct)
+    {
+        var seen = await clusters.ObservationAsync(row.Id, ct);
+        var chain = new List<Explanation>
+        {
+            SupervisionMessages.Explain(row, row.Name, Summary(row, seen), Advice(row, seen)),
+        };
+        if (row.State is ProvisionInProgress or ProvisioningFailed && seen.Reachable)
+            foreach (var trouble in await troubles.FindAsync(row, OperatorManifests.Name, ct) ?? [])
+                chain.Add(OfPod(row.Name, OperatorManifests.Name, trouble));
+        return chain;
+    }
+
+    /// <summary>A link about a pod.</summary>
+    internal static Explanation OfPod(string cluster, string ns, PodTrouble trouble) => new()
+    {
+        Resource = $"{cluster}/namespaces/{ns}/pods/{trouble.Pod}",
+        Service = SupervisionMessages.ServiceName,
+        State = trouble.Reason,
+        Summary = $"Pod {trouble.Pod} does not run ({trouble.Reason}): {trouble.Message}",
+        Advice = { PodAdvice(trouble.Reason) },
+    };
+
+    private static IEnumerable<string> PodAdvice(string reason)
+    {
+        if (reason == "Unschedulable") yield return "Add nodes to the cluster, or remove what fills it.";
+        if (reason is "ErrImagePull" or "ImagePullBackOff") yield return "Choose an image and version that exist.";
+        if (reason is "CreateContainerConfigError")
+            yield return "See that the Secrets and ConfigMaps that its environment names exist.";
+    }
+
+    private static string Summary(Cluster row, Observation seen)
+    {
+        var state = row switch
+        {
+            { LastError: { } error, NextAttemptAt: { } next } =>
+                $"The last of {row.Attempts} tries failed: {error} The next one is at {next:u}.",
+            { LastError: { } error } => $"It failed: {error}",
+            { WaitingFor: { } awaited } => $"It waits: {awaited}.",
+            { State: Stable } => "It is ready for installations.",
+            { State: Deleted } => "It was let go.",
+            _ => "Its next step runs or is about to.",
+        };
+        return seen.Reachable || row.State == Deleted
+            ? state
+            : $"{state} It is not reachable now: {seen.UnreachableReason}.";
+    }
+
+    private static IEnumerable<string> Advice(Cluster row, Observation seen)
+    {
+        if (row.LastErrorCode is ClusterFailures.Unauthorized or "KUBECONFIG_UNREADABLE")
+            yield return "UpdateCluster with a kubeconfig whose credentials are good.";
+        else if (row.LastErrorCode is ClusterFailures.Forbidden)
+            yield return "Give the account of the kubeconfig the cluster-admin role, then ProvisionCluster.";
+        else if (row.State != Deleted && (!seen.Reachable || row.LastErrorCode is ClusterFailures.Unreachable))
+            yield return $"See whether {row.Server} answers from where this service runs.";
+        else if (row.LastErrorFault == Fault.Operator)
+            yield return "An operator of this cloud has to act: " + row.LastErrorCode;
+        if (row.State is CreationFailed or ProvisioningFailed)
+            yield return "ProvisionCluster tries again; DeleteCluster lets it go.";
+        if (row.State is DeletionFailed) yield return "DeleteCluster tries again.";
+        if (row is { State: Stable, AllowInstallations: false })
+            yield return "It is closed to new installations; UpdateCluster opens it.";
+    }
+}

@@ -1,0 +1,84 @@
+using Cloud.ClusterInstallations;
+using Cloud.Providers;
+using Cloud.Watching;
+using k8s;
+using k8s.Models;
+using static Cloud.Clusters.ClusterState;
+using static Cloud.ServiceDefaults.Supervision.Outcome;
+
+namespace Cloud.Clusters;
+
+/// <summary>Which operator is installed; section <c>Operator</c> of the configuration.</summary>
+public sealed record OperatorOptions
+{
+    /// <summary>Its image with tag.</summary>
+    public string Image { get; init; } = "cloud/operator:dev";
+}
+
+/// <summary>
+/// provision-in-progress -> stable: resource definition, namespace, account, rights and Deployment of the operator are
+/// applied, and the operator is seen to run. What is as wanted already is not written again.
+/// </summary>
+public sealed class Provisioning(ClusterConnections connections, OperatorOptions options, TimeProvider time)
+{
+    /// <summary>How long to wait for pods without hearing of them; each change of the Deployment nudges.</summary>
+    private static readonly TimeSpan PodsWait = TimeSpan.FromSeconds(10);
+
+    /// <summary>provision-in-progress: apply, then look whether it runs.</summary>
+    public async Task<ClusterOutcome> InstallAsync(Cluster row, CancellationToken ct)
+    {
+        var api = connections.To(row);
+        try
+        {
+            var (definition, deployment) = await ApplyAsync(api, options.Image, ct);
+            if (!IsEstablished(definition))
+                return Wait("the cluster has not taken the Mattermost resource definition in yet", PodsWait);
+            if (Lacking(deployment) is { } lacking) return Wait(lacking, PodsWait);
+        }
+        catch (KubernetesApiException e)
+        {
+            throw ClusterFailures.OfImport(e, row);
+        }
+        return Go(Stable, "the operator runs in it", row with
+        {
+            OperatorImage = options.Image, ProvisionTime = row.ProvisionTime ?? time.GetUtcNow(),
+        });
+    }
+
+    /// <summary>Answers definition and Deployment as they are now.</summary>
+    private static async Task<(V1CustomResourceDefinition Definition, V1Deployment Deployment)> ApplyAsync(
+        KubernetesApi api, string image, CancellationToken ct)
+    {
+        var definition = await EnsureAsync(
+            api, ResourceKinds.CustomResourceDefinitions, OperatorManifests.Definition, ct);
+        await EnsureAsync(api, ResourceKinds.Namespaces, OperatorManifests.Namespace(), ct);
+        await EnsureAsync(api, ResourceKinds.ServiceAccounts, OperatorManifests.ServiceAccount(), ct);
+        await EnsureAsync(api, ResourceKinds.ClusterRoles, OperatorManifests.ClusterRole(), ct);
+        await EnsureAsync(api, ResourceKinds.ClusterRoleBindings, OperatorManifests.ClusterRoleBinding(), ct);
+        var deployment = await EnsureAsync(
+            api, ResourceKinds.Deployments, OperatorManifests.Deployment(image), ct);
+        return (definition, deployment);
+    }
+
+    private static async Task<T> EnsureAsync<T>(
+        KubernetesApi api, ResourceKind<T> kind, T desired, CancellationToken ct)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var live = await api.Find(kind, ObjectKey.Of(desired), ct);
+        return (await new Applier(api, Manifests.FieldManager).Apply(kind, desired, live, force: true, ct)).Object;
+    }
+
+    private static bool IsEstablished(V1CustomResourceDefinition definition) =>
+        definition.Status?.Conditions?.Any(c => c is { Type: "Established", Status: "True" }) == true;
+
+    /// <summary>What the operator's Deployment still lacks; null when it is available as it was applied last.</summary>
+    private static string? Lacking(V1Deployment deployment)
+    {
+        if (deployment.Status?.ObservedGeneration != deployment.Metadata.Generation)
+            return "the cluster has not taken the operator's Deployment in yet";
+        var available = deployment.Status?.Conditions?.FirstOrDefault(c => c.Type == "Available");
+        return available?.Status == "True" && deployment.Status?.UpdatedReplicas >= 1
+            ? null
+            : $"the operator's pod is starting ({available?.Message ?? "it is not reported yet"})";
+    }
+}

@@ -1,0 +1,139 @@
+using Cloud.ClusterInstallations;
+using Cloud.Clusters;
+using Cloud.ServiceDefaults.Hosting;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Proto = Cloud.Protos.Cluster.V1;
+
+namespace Cloud.Placement;
+
+/// <summary>
+/// The gRPC face of placement. Decision and reservation are one transaction under <see cref="PlacementStore"/>'s lock.
+/// A refusal is remembered in the same way, so that whoever was refused is nudged when there is room.
+/// </summary>
+public sealed class PlacementService(Database database, ClusterStore clusters, PlacementStore store)
+    : Proto.PlacementService.PlacementServiceBase
+{
+    /// <summary>Clusters whose reasons an error carries: statuses travel in headers, which are small.</summary>
+    private const int RefusalsToldMax = 20;
+
+    public override async Task<Proto.Placement> PlaceInstallation(
+        Proto.PlaceInstallationRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var installation = PlacementChecks.Installation(request.Installation, "installation", problems);
+        var size = PlacementChecks.Size(request.Size, "size", problems);
+        var affinity = PlacementChecks.Affinity(request.Affinity, problems);
+        problems.ThrowIfAny();
+
+        var (reservation, refused) = await database.InTransactionAsync(
+            (transaction, ct) => DecideAsync(
+                transaction, installation, size!, affinity, request.InstallationEpoch, ct),
+            context.CancellationToken);
+        return reservation is not null ? Message(reservation) : throw NoRoom(refused!);
+    }
+
+    public override async Task<Proto.ReleasePlacementResponse> ReleasePlacement(
+        Proto.ReleasePlacementRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var installation = PlacementChecks.Installation(request.Installation, "installation", problems);
+        problems.ThrowIfAny();
+        await database.InTransactionAsync(async (transaction, ct) =>
+        {
+            await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
+            await PlacementStore.ReleaseAsync(transaction, installation, clusterId: null, ct);
+        }, context.CancellationToken);
+        return new Proto.ReleasePlacementResponse();
+    }
+
+    public override async Task<Proto.ListPlacementsResponse> ListPlacements(
+        Proto.ListPlacementsRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var cluster = PlacementChecks.ClusterFilter(request.Cluster, problems);
+        var size = ClusterChecks.PageSize(request.PageSize, problems);
+        var hash = PageToken.HashOf("placements", cluster);
+        var after = ClusterChecks.PageEnd(request.PageToken, hash, problems);
+        problems.ThrowIfAny();
+
+        var rows = await store.ListAsync(cluster, after, size + 1, context.CancellationToken);
+        return new Proto.ListPlacementsResponse
+        {
+            Placements = { rows.Take(size).Select(Message) },
+            NextPageToken = rows.Count > size ? PageToken.Encode(hash, rows[size - 1].InstallationId) : "",
+        };
+    }
+
+    private async Task<(Reservation? Reserved, Decision? Refused)> DecideAsync(
+        DatabaseTransaction transaction, string installation, WorkspaceSize size, Affinity affinity, long epoch,
+        CancellationToken ct)
+    {
+        await RaiseEpochAsync(transaction, installation, epoch, ct);
+        if (await PlacementStore.FindAsync(transaction, installation, ct) is { } known) return (known, null);
+
+        await PlacementStore.LockAsync(transaction, ct);
+        var requirement = size.Requirement(hibernated: false);
+        var decision = Scoring.Choose(await CandidatesAsync(transaction, ct), requirement, affinity);
+        if (decision.Chosen is not { } chosen)
+        {
+            await PlacementStore.WaitAsync(transaction, installation, ct);
+            return (null, decision);
+        }
+        var reservation = new Reservation
+        {
+            InstallationId = installation,
+            ClusterId = chosen.Id,
+            Size = size.Name,
+            Affinity = affinity,
+            CpuMillis = requirement.CpuMillis,
+            MemoryBytes = requirement.MemoryBytes,
+            Pods = requirement.Pods,
+            Reason = decision.Reason,
+            CreateTime = transaction.Now,
+        };
+        await PlacementStore.ReserveAsync(transaction, reservation, ct);
+        return (reservation, null);
+    }
+
+    private async Task<IReadOnlyList<Candidate>> CandidatesAsync(DatabaseTransaction transaction, CancellationToken ct)
+    {
+        var seen = await ClusterStore.ObservationsAsync(transaction, ct);
+        var reserved = await PlacementStore.ReservedAsync(transaction, ct);
+        return [.. (await clusters.LiveAsync(transaction, ct)).Select(cluster =>
+        {
+            var view = seen.GetValueOrDefault(cluster.Id, Observation.None);
+            var taken = reserved.GetValueOrDefault(cluster.Id, Reserved.Nothing);
+            return new Candidate(
+                cluster.Id, cluster.DisplayName, cluster.State, cluster.ProvisionTime is not null,
+                cluster.AllowInstallations, view.Reachable, view.UnreachableReason,
+                cluster.UtilizationThresholdPercent, view.Capacity.Allocatable,
+                view.Capacity.Unreserved + taken.Room, taken.Installations, taken.Isolated);
+        })];
+    }
+
+    private static async Task RaiseEpochAsync(
+        DatabaseTransaction transaction, string installation, long epoch, CancellationToken ct)
+    {
+        if (await PlacementStore.RaiseEpochAsync(transaction, installation, epoch, ct) is { } highest)
+            throw PlacementChecks.StaleEpoch(installation, epoch, highest);
+    }
+
+    private static ProblemException NoRoom(Decision refused) => Problem.Exhausted(
+        "NO_CLUSTER_HAS_ROOM",
+        $"No cluster has room: {refused.Reason}.",
+        refused.Refusals.Take(RefusalsToldMax).ToDictionary(
+            r => Cluster.NameOf(r.ClusterId), r => $"{r.Code}: {r.Why}", StringComparer.Ordinal));
+
+    private static Proto.Placement Message(Reservation row) => new()
+    {
+        Installation = ClusterInstallationMessages.InstallationNameOf(row.InstallationId),
+        Cluster = Cluster.NameOf(row.ClusterId),
+        Size = row.Size,
+        CpuMillis = row.CpuMillis,
+        MemoryBytes = row.MemoryBytes,
+        Pods = row.Pods,
+        Reason = row.Reason,
+        CreateTime = row.CreateTime.ToTimestamp(),
+    };
+}

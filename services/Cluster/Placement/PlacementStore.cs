@@ -1,0 +1,204 @@
+using Dapper;
+using Npgsql;
+
+namespace Cloud.Placement;
+
+/// <summary>
+/// All SQL of placement: reservations, who waits for room, and the highest epoch seen per installation.
+/// <para>Decisions are taken one after the other, under one advisory lock per schema, held until their transaction
+/// ends. A decision therefore reads every reservation that was decided before it, and a burst can never take the same
+/// room twice. A decision is a few milliseconds of reading and arithmetic, so one lock for all clusters is enough for
+/// hundreds of placements per second; releasing room needs no lock, because too little room is the safe error.</para>
+/// </summary>
+public sealed class PlacementStore(Database database)
+{
+    /// <summary>Most installations that are told at once when there is room; the next change of room tells the next.</summary>
+    public const int ToldAtOnceMax = 50;
+
+    /// <summary>Noun of the installation service's nudges.</summary>
+    public const string InstallationNoun = "installation";
+
+    private const string LockSql = "SELECT pg_advisory_xact_lock(hashtext('placement'), hashtext(current_schema()))";
+
+    private static readonly string SelectReservation = $"SELECT {RowMap<Reservation>.ColumnList} FROM reservations ";
+
+    /// <summary>Waits for its turn to decide. Nobody else decides until this transaction ends.</summary>
+    public static async Task LockAsync(DatabaseTransaction transaction, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(LockSql, transaction.Connection, transaction.Transaction);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>
+    /// Remembers the epoch of a request about an installation. Requests about the same installation take turns from
+    /// here to the end of their transactions.
+    /// </summary>
+    /// <returns>Null when it is in order; the highest one seen when this one is older.</returns>
+    public static async Task<long?> RaiseEpochAsync(
+        DatabaseTransaction transaction, string installationId, long epoch, CancellationToken ct)
+    {
+        var highest = await transaction.Connection.ExecuteScalarAsync<long>(new CommandDefinition(
+            """
+            INSERT INTO installation_epochs AS seen (installation_id, epoch) VALUES (@installationId, @epoch)
+            ON CONFLICT (installation_id) DO UPDATE SET epoch = GREATEST(seen.epoch, excluded.epoch)
+            RETURNING epoch
+            """,
+            new { installationId, epoch }, transaction.Transaction, cancellationToken: ct));
+        return highest > epoch ? highest : null;
+    }
+
+    /// <summary>The reservation of an installation, if it has one.</summary>
+    public static async Task<Reservation?> FindAsync(
+        DatabaseTransaction transaction, string installationId, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(
+            SelectReservation + "WHERE installation_id = $1", transaction.Connection, transaction.Transaction);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = installationId });
+        return (await ReadAsync(command, ct)).SingleOrDefault();
+    }
+
+    /// <summary>What is reserved in each cluster, summed up.</summary>
+    public static async Task<IReadOnlyDictionary<string, Reserved>> ReservedAsync(
+        DatabaseTransaction transaction, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(SumSql(""), transaction.Connection, transaction.Transaction);
+        return await ReadSumsAsync(command, ct);
+    }
+
+    /// <summary>As above, outside of a decision.</summary>
+    public async Task<IReadOnlyDictionary<string, Reserved>> ReservedAsync(
+        IReadOnlyList<string> clusterIds, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SumSql("WHERE cluster_id = ANY ($1)"));
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. clusterIds] });
+        return await ReadSumsAsync(command, ct);
+    }
+
+    /// <summary>The reservations of one cluster by namespace: what its pods are counted against.</summary>
+    public async Task<IReadOnlyDictionary<string, Room>> ByNamespaceAsync(string clusterId, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(SelectReservation + "WHERE cluster_id = $1");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = clusterId });
+        return (await ReadAsync(command, ct)).ToDictionary(r => r.InstallationId, r => r.Room, StringComparer.Ordinal);
+    }
+
+    /// <summary>Reservations in the order in which they were made.</summary>
+    /// <param name="clusterId">Empty for all.</param>
+    /// <param name="after">The installation that the previous page ended with; empty for the first.</param>
+    public async Task<IReadOnlyList<Reservation>> ListAsync(
+        string clusterId, string after, int limit, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(
+            SelectReservation
+            + """
+              WHERE ($1 = '' OR cluster_id = $1)
+                AND ($2 = '' OR (create_time, installation_id) >
+                    (SELECT create_time, installation_id FROM reservations WHERE installation_id = $2))
+              ORDER BY create_time, installation_id LIMIT $3
+              """);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = clusterId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        return await ReadAsync(command, ct);
+    }
+
+    /// <summary>Keeps room; the installation does not wait for any longer.</summary>
+    public static async Task ReserveAsync(
+        DatabaseTransaction transaction, Reservation reservation, CancellationToken ct)
+    {
+        var columns = RowMap<Reservation>.Columns;
+        var values = string.Join(", ", columns.Select((_, n) => $"${n + 1}"));
+        await using var command = new NpgsqlCommand(
+            $"INSERT INTO reservations ({RowMap<Reservation>.ColumnList}) VALUES ({values})",
+            transaction.Connection, transaction.Transaction);
+        for (var column = 0; column < columns.Count; column++)
+            command.Parameters.Add(RowMap<Reservation>.Parameter(reservation, column));
+        await command.ExecuteNonQueryAsync(ct);
+        await ForgetWaitAsync(transaction, reservation.InstallationId, ct);
+    }
+
+    /// <summary>Changes what an installation needs: another size, or nothing while it is hibernated.</summary>
+    public static async Task ResizeAsync(
+        DatabaseTransaction transaction, string installationId, string size, Room room, CancellationToken ct)
+    {
+        var changed = await transaction.Connection.ExecuteAsync(new CommandDefinition(
+            """
+            UPDATE reservations SET size = @size, cpu_millis = @cpu, memory_bytes = @memory, pods = @pods
+            WHERE installation_id = @installationId
+              AND (size, cpu_millis, memory_bytes, pods) <> (@size, @cpu, @memory, @pods)
+            """,
+            new { installationId, size, cpu = room.CpuMillis, memory = room.MemoryBytes, pods = room.Pods },
+            transaction.Transaction, cancellationToken: ct));
+        if (changed > 0) await TellWaitingAsync(transaction, ct);
+    }
+
+    /// <summary>Gives room back, and ends waiting for it.</summary>
+    /// <param name="clusterId">Only room in this cluster; null for wherever it is.</param>
+    public static async Task ReleaseAsync(
+        DatabaseTransaction transaction, string installationId, string? clusterId, CancellationToken ct)
+    {
+        var released = await transaction.Connection.ExecuteAsync(new CommandDefinition(
+            "DELETE FROM reservations WHERE installation_id = @installationId "
+            + "AND (@clusterId::text IS NULL OR cluster_id = @clusterId)",
+            new { installationId, clusterId }, transaction.Transaction, cancellationToken: ct));
+        if (clusterId is null) await ForgetWaitAsync(transaction, installationId, ct);
+        if (released > 0) await TellWaitingAsync(transaction, ct);
+    }
+
+    /// <summary>Remembers that an installation found no room.</summary>
+    public static Task WaitAsync(DatabaseTransaction transaction, string installationId, CancellationToken ct) =>
+        transaction.Connection.ExecuteAsync(new CommandDefinition(
+            "INSERT INTO placement_waits (installation_id, since) VALUES (@installationId, @now) ON CONFLICT DO NOTHING",
+            new { installationId, now = transaction.Now }, transaction.Transaction, cancellationToken: ct));
+
+    /// <summary>Nudges those who wait for room, the longest waiting first, once the transaction is committed.</summary>
+    public static async Task TellWaitingAsync(DatabaseTransaction transaction, CancellationToken ct)
+    {
+        var waiting = await transaction.Connection.QueryAsync<string>(new CommandDefinition(
+            "SELECT installation_id FROM placement_waits ORDER BY since LIMIT @ToldAtOnceMax",
+            new { ToldAtOnceMax }, transaction.Transaction, cancellationToken: ct));
+        foreach (var id in waiting) transaction.NudgeAfterCommit(new Nudge(InstallationNoun, id));
+    }
+
+    /// <summary>As above, when what changed is not in a transaction of ours.</summary>
+    public Task TellWaitingAsync(CancellationToken ct) => database.InTransactionAsync(TellWaitingAsync, ct);
+
+    private static Task<int> ForgetWaitAsync(
+        DatabaseTransaction transaction, string installationId, CancellationToken ct) =>
+        transaction.Connection.ExecuteAsync(new CommandDefinition(
+            "DELETE FROM placement_waits WHERE installation_id = @installationId",
+            new { installationId }, transaction.Transaction, cancellationToken: ct));
+
+    private static string SumSql(string where) =>
+        $"""
+        SELECT cluster_id, sum(cpu_millis)::bigint, sum(memory_bytes)::bigint, sum(pods)::int, count(*)::int,
+            (count(*) FILTER (WHERE affinity = 'isolated'))::int
+        FROM reservations {where} GROUP BY cluster_id
+        """;
+
+    private static async Task<IReadOnlyDictionary<string, Reserved>> ReadSumsAsync(
+        NpgsqlCommand command, CancellationToken ct)
+    {
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var sums = new Dictionary<string, Reserved>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(ct))
+            sums[reader.GetString(0)] = new Reserved(
+                new Room(reader.GetInt64(1), reader.GetInt64(2), reader.GetInt32(3)),
+                reader.GetInt32(4), reader.GetInt32(5));
+        return sums;
+    }
+
+    private static async Task<IReadOnlyList<Reservation>> ReadAsync(NpgsqlCommand command, CancellationToken ct)
+    {
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await RowMap<Reservation>.ReadAllAsync(reader, ct);
+    }
+}
+
+/// <summary>What is reserved in a cluster.</summary>
+/// <param name="Installations">By how many installations.</param>
+/// <param name="Isolated">How many of them want the cluster for themselves.</param>
+public sealed record Reserved(Room Room, int Installations, int Isolated)
+{
+    public static readonly Reserved Nothing = new(default, 0, 0);
+}

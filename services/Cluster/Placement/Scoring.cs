@@ -1,0 +1,98 @@
+using System.Globalization;
+using Cloud.Clusters;
+
+namespace Cloud.Placement;
+
+/// <summary>
+/// Chooses a cluster: of those that may take the installation and stay within their threshold, the one whose CPU,
+/// memory and pods would on average be least used. Pure; equal ones are told apart by id, so that the answer does not
+/// depend on the order in which they were read.
+/// </summary>
+public static class Scoring
+{
+    private const int RefusalsInWordsMax = 5;
+
+    public static Decision Choose(IEnumerable<Candidate> candidates, Room requirement, Affinity affinity)
+    {
+        var refusals = new List<Refusal>();
+        (Candidate Cluster, Usage Usage)? best = null;
+        foreach (var candidate in candidates.OrderBy(c => c.Id, StringComparer.Ordinal))
+        {
+            var usage = Usage.Of(candidate, requirement);
+            if ((Closed(candidate) ?? Unsuitable(candidate, affinity) ?? Full(candidate, usage)) is { } refusal)
+                refusals.Add(refusal);
+            else if (best is null || usage.Mean < best.Value.Usage.Mean)
+                best = (candidate, usage);
+        }
+        return best is { } b
+            ? new Decision(b.Cluster, $"{b.Cluster.DisplayName} has the most room: {b.Usage} with it", refusals)
+            : new Decision(null, Summarise(refusals), refusals);
+    }
+
+    private static Refusal? Closed(Candidate c)
+    {
+        if (!c.Provisioned || c.State is not (ClusterState.Stable or ClusterState.ProvisioningRequested
+            or ClusterState.ProvisionInProgress or ClusterState.ProvisioningFailed))
+            return Refuse(c, "CLUSTER_NOT_READY", $"it is {StateNames<ClusterState>.Of(c.State)}");
+        if (!c.AllowInstallations)
+            return Refuse(c, "INSTALLATIONS_NOT_ALLOWED", "an operator closed it to new installations");
+        return c.Reachable ? null : Refuse(c, "CLUSTER_UNREACHABLE", $"it is not reachable: {c.UnreachableReason}");
+    }
+
+    private static Refusal? Unsuitable(Candidate c, Affinity affinity)
+    {
+        if (affinity == Affinity.Isolated && c.Installations > 0)
+            return Refuse(c, "NOT_EMPTY", $"an isolated installation needs an empty cluster; it has {c.Installations}");
+        return affinity == Affinity.Multitenant && c.IsolatedInstallations > 0
+            ? Refuse(c, "TAKEN_BY_ISOLATED", "an isolated installation has it for itself")
+            : null;
+    }
+
+    private static Refusal? Full(Candidate c, Usage usage)
+    {
+        if (c.Allocatable is { CpuMillis: 0 } or { MemoryBytes: 0 } or { Pods: 0 })
+            return Refuse(c, "NO_USABLE_NODES", "it has no usable node");
+        var over = new List<string>();
+        if (usage.Cpu > c.ThresholdPercent) over.Add(Percent("CPU", usage.Cpu));
+        if (usage.Memory > c.ThresholdPercent) over.Add(Percent("memory", usage.Memory));
+        if (usage.Pods > c.ThresholdPercent) over.Add(Percent("pods", usage.Pods));
+        return over.Count == 0
+            ? null
+            : Refuse(c, "OVER_THRESHOLD",
+                $"with it, {string.Join(", ", over)} would pass its threshold of {c.ThresholdPercent} %");
+    }
+
+    private static Refusal Refuse(Candidate c, string code, string why) => new(c.Id, c.DisplayName, code, why);
+
+    private static string Summarise(List<Refusal> refusals)
+    {
+        if (refusals.Count == 0) return "there is no cluster; import one";
+        var told = string.Join("; ", refusals.Take(RefusalsInWordsMax).Select(r => $"{r.DisplayName}: {r.Why}"));
+        return refusals.Count <= RefusalsInWordsMax
+            ? told
+            : $"{told}; and {refusals.Count - RefusalsInWordsMax} more clusters";
+    }
+
+    private static string Percent(string what, double percent) =>
+        string.Create(CultureInfo.InvariantCulture, $"{what} {percent:0.#} %");
+
+    /// <summary>Percentages of the allocatable that would be requested with the installation.</summary>
+    private readonly record struct Usage(double Cpu, double Memory, double Pods)
+    {
+        public double Mean => (Cpu + Memory + Pods) / 3;
+
+        public static Usage Of(Candidate c, Room requirement)
+        {
+            var then = c.Requested + requirement;
+            return new Usage(
+                Percentage(then.CpuMillis, c.Allocatable.CpuMillis),
+                Percentage(then.MemoryBytes, c.Allocatable.MemoryBytes),
+                Percentage(then.Pods, c.Allocatable.Pods));
+        }
+
+        public override string ToString() =>
+            $"{Percent("CPU", Cpu)}, {Percent("memory", Memory)}, {Percent("pods", Pods)}";
+
+        private static double Percentage(long part, long whole) => whole == 0 ? 100 : part * 100.0 / whole;
+    }
+}
