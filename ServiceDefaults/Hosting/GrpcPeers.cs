@@ -45,7 +45,7 @@ public static class GrpcPeers
                 KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
                 PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
             })
-            .AddInterceptor(provider => new PeerInterceptor(provider.GetRequiredService<TimeProvider>()));
+            .AddInterceptor(() => new PeerInterceptor());
     }
 
     private static ServiceConfig RetriesOf(Type client)
@@ -84,7 +84,7 @@ public static class GrpcPeers
     }
 
     /// <summary>Adds what every call to a peer carries.</summary>
-    private sealed class PeerInterceptor(TimeProvider time) : Interceptor
+    private sealed class PeerInterceptor : Interceptor
     {
         public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
             TRequest request,
@@ -94,7 +94,8 @@ public static class GrpcPeers
             var options = WithActor(context.Options);
             if (options.Deadline is null)
             {
-                options = options.WithDeadline(time.GetUtcNow().UtcDateTime + DeadlineDefault);
+                // gRPC itself goes by the system's clock, whatever clock the service goes by.
+                options = options.WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime + DeadlineDefault);
             }
 
             return continuation(request, new(context.Method, context.Host, options));

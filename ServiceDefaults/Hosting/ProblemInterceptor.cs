@@ -140,7 +140,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         return status.ToRpcException();
     }
 
-    private Rpc.Status Cut(ServerCallContext context) => context.Deadline <= time.GetUtcNow().UtcDateTime
+    private static Rpc.Status Cut(ServerCallContext context) =>
+        context.Deadline <= TimeProvider.System.GetUtcNow().UtcDateTime
         ? Plain(StatusCode.DeadlineExceeded, "DEADLINE_EXCEEDED", "The caller's deadline passed.")
         : Plain(StatusCode.Cancelled, "CANCELLED", "The caller cancelled.");
 

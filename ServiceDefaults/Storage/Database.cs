@@ -67,5 +67,7 @@ public sealed class Database(
         {
             await nudges.SendAsync(nudge, ct);
         }
+
+        await checkpoints.PassAsync("tell.after", ct);
     }
 }

@@ -16,7 +16,7 @@ public static class Backoff
     public static TimeSpan After(int failures)
     {
         var doublings = Math.Clamp(failures - 1, 0, DoublingsMax);
-        var full = Math.Min(First.TotalSeconds * (1 << doublings), Longest.TotalSeconds);
-        return TimeSpan.FromSeconds(full * (0.5 + (Random.Shared.NextDouble() / 2)));
+        var full = (int)Math.Min(First.TotalMilliseconds * (1 << doublings), Longest.TotalMilliseconds);
+        return TimeSpan.FromMilliseconds(Random.Shared.Next(full / 2, full + 1));
     }
 }

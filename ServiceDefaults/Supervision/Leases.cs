@@ -42,7 +42,7 @@ public sealed class Leases(RedisLink redis, Checkpoints checkpoints, ILogger<Lea
     {
         if (redis.Connected is not { } connection)
         {
-            return new Lease(null, logger);
+            return new Lease(null, checkpoints, logger);
         }
 
         try
@@ -50,12 +50,12 @@ public sealed class Leases(RedisLink redis, Checkpoints checkpoints, ILogger<Lea
             var @lock = new RedisDistributedLock(
                 name, connection.GetDatabase(), options => options.Expiry(Expiry).MinValidityTime(MinimumValidity));
             var handle = await @lock.TryAcquireAsync(TimeSpan.Zero, ct);
-            return handle is null ? null : new Lease(handle, logger);
+            return handle is null ? null : new Lease(handle, checkpoints, logger);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             logger.LogDebug(e, "Going on without a lease for {Lease}: Redis is away", name);
-            return new Lease(null, logger);
+            return new Lease(null, checkpoints, logger);
         }
     }
 }
@@ -64,11 +64,13 @@ public sealed class Leases(RedisLink redis, Checkpoints checkpoints, ILogger<Lea
 public sealed class Lease : IAsyncDisposable
 {
     private readonly IDistributedSynchronizationHandle? _handle;
+    private readonly Checkpoints _checkpoints;
     private readonly ILogger _logger;
 
-    internal Lease(IDistributedSynchronizationHandle? handle, ILogger logger)
+    internal Lease(IDistributedSynchronizationHandle? handle, Checkpoints checkpoints, ILogger logger)
     {
         _handle = handle;
+        _checkpoints = checkpoints;
         _logger = logger;
         Lost = handle?.HandleLostToken ?? default;
     }
@@ -82,6 +84,8 @@ public sealed class Lease : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // No token: giving a lease back is short, and must be tried when everything else was cancelled.
+        await _checkpoints.PassAsync("lease.release", default);
         if (_handle is null)
         {
             return;

@@ -185,15 +185,19 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     /// causes nudges must not spin.</summary>
     internal async Task<DateTimeOffset?> PullForwardAsync(string id, TimeSpan soon, CancellationToken ct)
     {
+        await database.Checkpoints.PassAsync("pull-forward.before", ct);
         await using var command = database.Source.CreateCommand(_sql.PullForward);
         command.Parameters.Add(Text(id));
         command.Parameters.Add(Moment(database.Now + soon));
-        return await command.ExecuteScalarAsync(ct) is DateTime next ? new DateTimeOffset(next) : null;
+        var next = await command.ExecuteScalarAsync(ct) is DateTime at ? new DateTimeOffset(at) : (DateTimeOffset?)null;
+        await database.Checkpoints.PassAsync("pull-forward.after", ct);
+        return next;
     }
 
     /// <summary>Gives a claim back without a word about the row, if it is still ours.</summary>
     internal async Task ReleaseAsync(TRow row, bool dueNow, CancellationToken ct)
     {
+        await database.Checkpoints.PassAsync("release.before", ct);
         await using var command = database.Source.CreateCommand(_sql.Release);
         command.Parameters.Add(Text(row.Id));
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = row.Epoch });
@@ -212,11 +216,9 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     internal async Task<bool> SaveAsync(TRow before, Transition<TRow> transition, CancellationToken ct)
     {
         await database.Checkpoints.PassAsync("save.before", ct);
-        var saved = transition.Also is null
+        return transition.Also is null
             ? await SaveAloneAsync(before, transition, ct)
             : await SaveWithAsync(before, transition, transition.Also, ct);
-        await database.Checkpoints.PassAsync("save.after", ct);
-        return saved;
     }
 
     private async Task<bool> SaveAloneAsync(TRow before, Transition<TRow> transition, CancellationToken ct)
@@ -230,6 +232,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         }
 
         var saved = await command.ExecuteNonQueryAsync(ct) == 1;
+        await database.Checkpoints.PassAsync("save.after", ct);
         if (saved && e is not null)
         {
             await database.TellAsync(e.Nudges, hasEvents: true, ct);

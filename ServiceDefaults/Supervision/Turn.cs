@@ -45,13 +45,30 @@ internal sealed class Turn<TRow, TState>(
     /// <param name="enter">Asks for a bulkhead slot of the claimed row; a key that it answers has none left.</param>
     public async Task<TurnEnd> TakeAsync(WorkItem item, Func<TRow, string?> enter, CancellationToken stopping)
     {
-        await using var lease = await leases.TryTakeAsync($"{store.Noun}:{item.Id}", stopping);
-        if (lease is null)
+        TurnEnd end;
+        await using (var lease = await leases.TryTakeAsync($"{store.Noun}:{item.Id}", stopping))
         {
-            meter.LeaseRefused(store.Noun);
-            return new TurnEnd(LookAt: time.GetUtcNow() + Leases.Expiry);
+            if (lease is null)
+            {
+                meter.LeaseRefused(store.Noun);
+                return new TurnEnd(LookAt: time.GetUtcNow() + Leases.Expiry);
+            }
+
+            end = await TakeAsync(item, enter, lease, stopping);
         }
 
+        if (stopping.IsCancellationRequested)
+        {
+            // Only now, with the lease given back, can another process take over. The nudge does not wait for anything.
+            await nudges.SendAsync(new Nudge(store.Noun, item.Id), default);
+        }
+
+        return end;
+    }
+
+    private async Task<TurnEnd> TakeAsync(
+        WorkItem item, Func<TRow, string?> enter, Lease lease, CancellationToken stopping)
+    {
         var claimedFor = lease.InRedis ? Leases.Expiry : _longestDeadline + AbandonAfter;
         var row = await store.ClaimAsync(item.Id, new ClaimTerms(Worker, claimedFor, item.Nudged, lease.InRedis), stopping);
         if (row is null)
@@ -269,7 +286,6 @@ internal sealed class Turn<TRow, TState>(
         await store.ReleaseAsync(row, dueNow: true, brief.Token);
         if (stopping.IsCancellationRequested)
         {
-            await nudges.SendAsync(new Nudge(store.Noun, row.Id), brief.Token);
             return default;
         }
 

@@ -1,0 +1,219 @@
+using System.Reflection;
+using Cloud.ServiceDefaults.Hosting;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
+using Cloud.TestHost;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
+using StackExchange.Redis;
+
+namespace Cloud.ServiceDefaults.Tests.Parcels;
+
+/// <summary>A database, a Redis and a clock that several processes of the parcel service share.</summary>
+public sealed class Depot : IAsyncDisposable
+{
+    private readonly List<ParcelProcess> _processes = [];
+    private readonly TestDatabase _database;
+
+    private Depot(TestDatabase database, RedisServer redis)
+    {
+        _database = database;
+        Redis = redis;
+        Source = NpgsqlDataSource.Create(database.ConnectionString);
+    }
+
+    public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2031, 5, 6, 7, 8, 9, TimeSpan.Zero));
+
+    public PostOffice Post { get; } = new();
+
+    public RedisServer Redis { get; }
+
+    public NpgsqlDataSource Source { get; }
+
+    public static async Task<Depot> OpenAsync(CancellationToken ct)
+    {
+        var database = await PostgresServer.DatabaseAsync(
+            "parcels", (source, token) => Migrations.RunAsync(source, Assembly.GetExecutingAssembly(), token), ct);
+        return new Depot(database, new RedisServer());
+    }
+
+    /// <summary>Starts a process of the service; null checkpoints are harmless ones that only count.</summary>
+    public async Task<ParcelProcess> StartAsync(
+        CancellationToken ct,
+        FaultPoints? faults = null,
+        Action<SupervisorOptions<Parcel>>? limits = null,
+        Action<IServiceCollection>? configure = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration["ConnectionStrings:cloud-db"] = _database.ConnectionString;
+        builder.Configuration["ConnectionStrings:redis"] = Redis.ConnectionString;
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseTestServer();
+        faults ??= new FaultPoints();
+        builder.Services.AddSingleton<TimeProvider>(Clock);
+        builder.Services.AddSingleton<Checkpoints>(faults);
+        builder.Services.AddSingleton(Post);
+        configure?.Invoke(builder.Services);
+        builder.AddServiceDefaults("metrics", Assembly.GetExecutingAssembly());
+        builder.Services.AddSupervisor<Parcel, ParcelState, ParcelStore, ParcelRules>(limits);
+        var app = builder.Build();
+        app.MapServiceDefaults();
+        var process = new ParcelProcess(app, faults, this);
+        _processes.Add(process);
+        await app.StartAsync(ct);
+        await app.Services.GetRequiredService<SchemaGate>().ReadyAsync(ct);
+        return process;
+    }
+
+    /// <summary>The row as PostgreSQL has it.</summary>
+    public async Task<Parcel?> FindAsync(string id, CancellationToken ct)
+    {
+        await using var command = Source.CreateCommand($"SELECT {RowMap<Parcel>.ColumnList} FROM parcels WHERE id = $1");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = id });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return (await RowMap<Parcel>.ReadAllAsync(reader, ct)).SingleOrDefault();
+    }
+
+    /// <summary>A row that nobody is told about, as after a crash between commit and nudge.</summary>
+    public async Task<Parcel> InsertSilentlyAsync(Parcel parcel, CancellationToken ct)
+    {
+        var row = parcel with
+        {
+            StateSince = Clock.GetUtcNow(),
+            NextAttemptAt = parcel.NextAttemptAt is null ? null : Clock.GetUtcNow(),
+        };
+        var columns = RowMap<Parcel>.Columns;
+        var values = string.Join(", ", columns.Select((_, n) => $"${n + 1}"));
+        await using var command = Source.CreateCommand($"INSERT INTO parcels ({RowMap<Parcel>.ColumnList}) VALUES ({values})");
+        for (var n = 0; n < columns.Count; n++)
+        {
+            command.Parameters.Add(RowMap<Parcel>.Parameter(row, n));
+        }
+
+        await command.ExecuteNonQueryAsync(ct);
+        return row;
+    }
+
+    /// <summary>The states a parcel went through, as the feed tells them.</summary>
+    public async Task<IReadOnlyList<string>> HistoryAsync(string id, CancellationToken ct)
+    {
+        await using var command = Source.CreateCommand(
+            "SELECT new_state FROM outbox WHERE resource = $1 ORDER BY position");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = "parcels/" + id });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var states = new List<string>();
+        while (await reader.ReadAsync(ct))
+        {
+            states.Add(reader.GetString(0));
+        }
+
+        return states;
+    }
+
+    /// <summary>What time does to the lease of a dead process: it runs out.</summary>
+    public async Task LeaseRunsOutAsync(string id)
+    {
+        using var redis = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);
+        await redis.GetDatabase().KeyDeleteAsync("parcel:" + id);
+    }
+
+    /// <summary>Another process's lease.</summary>
+    public async Task StealLeaseAsync(string id)
+    {
+        using var redis = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);
+        await redis.GetDatabase().StringSetAsync("parcel:" + id, "somebody else");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+        {
+            await process.DisposeAsync();
+        }
+
+        await Source.DisposeAsync();
+        Redis.Dispose();
+        await _database.DisposeAsync();
+    }
+}
+
+/// <summary>One process of the parcel service.</summary>
+public sealed class ParcelProcess(WebApplication app, FaultPoints faults, Depot depot) : IAsyncDisposable
+{
+    private bool _disposed;
+
+    public FaultPoints Faults => faults;
+
+    public IServiceProvider Services => app.Services;
+
+    public HttpMessageHandler Handler => app.GetTestServer().CreateHandler();
+
+    public ParcelStore Store => app.Services.GetRequiredService<ParcelStore>();
+
+    public Database Database => app.Services.GetRequiredService<Database>();
+
+    /// <summary>Waits until a row satisfies a condition, looking whenever something was saved.</summary>
+    public async Task<Parcel> UntilAsync(string id, Func<Parcel, bool> condition, CancellationToken ct)
+    {
+        for (var saves = 1; ; saves++)
+        {
+            if (await depot.FindAsync(id, ct) is { } parcel && condition(parcel))
+            {
+                return parcel;
+            }
+
+            await faults.PassedAsync("save.after", saves, ct);
+        }
+    }
+
+    /// <summary>Waits for a state.</summary>
+    public Task<Parcel> UntilAsync(string id, ParcelState state, CancellationToken ct) =>
+        UntilAsync(id, parcel => parcel.State == state, ct);
+
+    /// <summary>Nudges a row from here.</summary>
+    public Task NudgeAsync(string id, CancellationToken ct) =>
+        app.Services.GetRequiredService<INudges>().SendAsync(new Nudge("parcel", id), ct);
+
+    /// <summary>Waits until this process hears nudges of others.</summary>
+    public async Task HearsOthersAsync(CancellationToken ct)
+    {
+        using var outside = await ConnectionMultiplexer.ConnectAsync(depot.Redis.ConnectionString);
+        var heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var noun = "probe-" + ResourceId.New();
+        using var probe = app.Services.GetRequiredService<INudges>().Subscribe(noun, _ => heard.TrySetResult());
+        while (!heard.Task.IsCompleted)
+        {
+            // Answered with the number of listeners: once there is one, the message is on its way.
+            if (await outside.GetDatabase().PublishAsync(RedisChannel.Literal("nudge:" + noun), "probe") > 0)
+            {
+                await heard.Task.WaitAsync(ct);
+            }
+
+            await Task.Yield();
+            ct.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Waits until the loop has looked at the table and sleeps.</summary>
+    public async Task UntilIdleAsync(CancellationToken ct)
+    {
+        var probe = await Store.AddAsync(Parcel.To("probe " + ResourceId.New()), ct);
+        await UntilAsync(probe.Id, ParcelState.Delivered, ct);
+    }
+
+    /// <summary>Stops it as SIGTERM does.</summary>
+    public Task StopAsync(CancellationToken ct) => app.StopAsync(ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            await app.DisposeAsync();
+        }
+    }
+}

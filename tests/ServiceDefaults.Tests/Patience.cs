@@ -1,0 +1,21 @@
+using System.Runtime.CompilerServices;
+using Xunit;
+
+namespace Cloud.ServiceDefaults.Tests;
+
+/// <summary>The token of a test: ends with the test run, or when a signal that the test awaits does not come.</summary>
+internal static class Patience
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private static readonly ConditionalWeakTable<object, CancellationTokenSource> Sources = [];
+
+    public static CancellationToken Token => Sources.GetValue(
+        TestContext.Current.Test!,
+        _ =>
+        {
+            var source = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+            source.CancelAfter(Limit);
+            return source;
+        }).Token;
+}

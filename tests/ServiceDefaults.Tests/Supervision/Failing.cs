@@ -1,0 +1,171 @@
+using Cloud.ServiceDefaults.Supervision;
+using Cloud.ServiceDefaults.Tests.Parcels;
+using Xunit;
+
+namespace Cloud.ServiceDefaults.Tests.Supervision;
+
+public sealed class Failing
+{
+    private static CancellationToken Ct => Patience.Token;
+
+    [Fact]
+    public async Task A_failure_is_recorded_and_tried_again_after_growing_waits()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var broken = true;
+        depot.Post.Before = (_, _) => broken
+            ? throw new StepException("POST_CLOSED", "The post is closed; it opens at nine.", Fault.Operator, true)
+            : Task.CompletedTask;
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        for (var attempt = 1; attempt <= 4; attempt++)
+        {
+            var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == attempt, Ct);
+            Assert.Equal("POST_CLOSED", failed.LastErrorCode);
+            Assert.Equal("The post is closed; it opens at nine.", failed.LastError);
+            Assert.Equal(Fault.Operator, failed.LastErrorFault);
+            var wait = failed.NextAttemptAt!.Value - depot.Clock.GetUtcNow();
+            Assert.InRange(wait.TotalSeconds, Math.Pow(2, attempt - 2), Math.Pow(2, attempt - 1));
+            Assert.Equal(1, failed.Version);
+            broken = attempt < 4;
+            depot.Clock.Advance(wait);
+        }
+
+        var delivered = await process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct);
+        Assert.Equal(0, delivered.Attempts);
+        Assert.Null(delivered.LastErrorCode);
+        Assert.Equal(["dispatch-requested", "in-transit", "delivered"], await depot.HistoryAsync(parcel.Id, Ct));
+    }
+
+    [Fact]
+    public async Task A_hopeless_failure_ends_in_the_failed_state_with_its_reason()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.Before = (_, _) => throw new StepException("NO_SUCH_STREET", "There is no such street.", Fault.Caller, false);
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        var failed = await process.UntilAsync(parcel.Id, ParcelState.DispatchFailed, Ct);
+        Assert.Equal("NO_SUCH_STREET", failed.LastErrorCode);
+        Assert.Null(failed.NextAttemptAt);
+
+        // Every failed state has a way out.
+        depot.Post.Before = (_, _) => Task.CompletedTask;
+        await process.Store.RequestAsync(parcel.Id, p => p with { State = ParcelState.DispatchRequested }, Ct);
+        var delivered = await process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct);
+        Assert.Null(delivered.LastErrorCode);
+    }
+
+    [Fact]
+    public async Task A_state_that_lasts_too_long_is_given_up_with_what_it_waited_for()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.ArriveAtOnce = false;
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        await process.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
+        depot.Clock.Advance(ParcelRules.GiveUpAfter);
+        var failed = await process.UntilAsync(parcel.Id, ParcelState.DispatchFailed, Ct);
+        Assert.Equal("GAVE_UP", failed.LastErrorCode);
+        Assert.Contains("it is on its way", failed.LastError, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_step_that_hangs_is_cut_at_its_deadline()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var hanging = new TaskCompletionSource();
+        depot.Post.Before = async (parcel, ct) =>
+        {
+            if (parcel.State == ParcelState.InTransit)
+            {
+                hanging.TrySetResult();
+                await Task.Delay(Timeout.InfiniteTimeSpan, depot.Clock, ct);
+            }
+        };
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        await hanging.Task.WaitAsync(Ct);
+        depot.Clock.Advance(TimeSpan.FromSeconds(20));
+        var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == 1, Ct);
+        Assert.Equal("STEP_DEADLINE", failed.LastErrorCode);
+        Assert.Equal(ParcelState.InTransit, failed.State);
+    }
+
+    [Fact]
+    public async Task A_step_that_ignores_its_cancellation_loses_its_slot()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var hanging = new TaskCompletionSource();
+        var never = new TaskCompletionSource();
+        depot.Post.Before = (parcel, _) =>
+        {
+            if (parcel.Address != "deaf")
+            {
+                return Task.CompletedTask;
+            }
+
+            hanging.TrySetResult();
+            return never.Task;
+        };
+        var process = await depot.StartAsync(Ct, limits: options => options.StepsAtOnce = 1);
+        var deaf = await process.Store.AddAsync(Parcel.To("deaf"), Ct);
+        await hanging.Task.WaitAsync(Ct);
+        var other = await process.Store.AddAsync(Parcel.To("B"), Ct);
+        depot.Clock.Advance(TimeSpan.FromSeconds(36));
+        await process.UntilAsync(other.Id, ParcelState.Delivered, Ct);
+        await process.UntilAsync(deaf.Id, p => p.LastErrorCode == "STEP_DEADLINE", Ct);
+    }
+
+    [Fact]
+    public async Task An_answer_that_the_rule_does_not_list_is_a_recorded_bug()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var process = await depot.StartAsync(Ct, configure: services => WrongRules.Add(services));
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == 1, Ct);
+        Assert.Equal("RULE_BROKEN", failed.LastErrorCode);
+        Assert.Equal(ParcelState.DispatchRequested, failed.State);
+    }
+
+    [Fact]
+    public async Task What_the_database_refuses_to_save_is_recorded_as_the_steps_failure()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var process = await depot.StartAsync(Ct, configure: services => WrongRules.Add(services));
+        await process.Store.AddAsync(Parcel.To("taken"), Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("steals an address"), Ct);
+        var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == 1, Ct);
+        Assert.Equal("UNEXPECTED", failed.LastErrorCode);
+    }
+
+    [Fact]
+    public async Task A_nudge_does_not_make_a_failing_row_spin()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.Before = (_, _) => throw new StepException("BROKEN", "broken", Fault.World, true);
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        for (var attempt = 1; attempt < 6; attempt++)
+        {
+            var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == attempt, Ct);
+            depot.Clock.Advance(failed.NextAttemptAt!.Value - depot.Clock.GetUtcNow());
+        }
+
+        // After six failures the wait is 16 to 32 s; a nudge brings the next try within a second, but not to now.
+        var slow = await process.UntilAsync(parcel.Id, p => p.Attempts == 6, Ct);
+        Assert.True(slow.NextAttemptAt > depot.Clock.GetUtcNow() + TimeSpan.FromSeconds(15));
+        await process.NudgeAsync(parcel.Id, Ct);
+        await process.Faults.PassedAsync("pull-forward.after", 1, Ct);
+        Assert.Equal(6, (await depot.FindAsync(parcel.Id, Ct))!.Attempts);
+        depot.Clock.Advance(TimeSpan.FromSeconds(1));
+        await process.UntilAsync(parcel.Id, p => p.Attempts == 7, Ct);
+    }
+
+    [Fact]
+    public void Waits_double_from_a_second_to_five_minutes()
+    {
+        Assert.InRange(Backoff.After(1), TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1));
+        Assert.InRange(Backoff.After(5), TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(16));
+        Assert.InRange(Backoff.After(1_000_000), TimeSpan.FromSeconds(150), TimeSpan.FromSeconds(300));
+    }
+}
