@@ -18,4 +18,7 @@ public sealed class ApiException(int code, string reason, string message) : Exce
 
     /// <summary>The <c>details</c> of the Status (name, group, kind, causes), when there are any.</summary>
     public JsonObject? Details { get; init; }
+
+    /// <summary>The list metadata of the Status, when there is any: where an expired list could go on.</summary>
+    public JsonObject? ListMetadata { get; init; }
 }

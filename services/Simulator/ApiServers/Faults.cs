@@ -12,7 +12,7 @@ public sealed record FaultEffect(int? Code, TimeSpan Latency, bool CutConnection
 public sealed record FaultRule
 {
     /// <summary>Name of the rule, unique in its cluster; chosen by whoever puts it.</summary>
-    public required string Id { get; init; }
+    public string Id { get; init; } = "";
 
     /// <summary>API verb (get, list, watch, create, update, patch, delete, deletecollection) or a controller's own.</summary>
     public string? Verb { get; init; }

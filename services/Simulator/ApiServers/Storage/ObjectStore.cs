@@ -53,6 +53,17 @@ public sealed class ObjectStore : IDisposable
         lock (Gate) return new ShelfView(ShelfOf(key).Objects, _revision);
     }
 
+    /// <summary>The objects of a kind as they were at a revision; null when that is older than the history kept.</summary>
+    public ShelfView? ViewAt(string key, long revision)
+    {
+        lock (Gate)
+        {
+            var shelf = ShelfOf(key);
+            if (revision < shelf.History.Floor) return null;
+            return new ShelfView(Shelf.Undo(shelf.Objects, shelf.History.After(revision)), revision);
+        }
+    }
+
     /// <summary>How many objects of a kind there are.</summary>
     public int Count(string key) => ShelfOf(key).Objects.Values.Sum(n => n.Count);
 

@@ -1,11 +1,13 @@
 using System.Collections.Immutable;
 using Cloud.Simulator.ApiServers.Objects;
+using ObjectIndex = System.Collections.Immutable.ImmutableSortedDictionary<
+    string, System.Collections.Immutable.ImmutableSortedDictionary<string, Cloud.Simulator.ApiServers.Objects.StoredObject>>;
 
 namespace Cloud.Simulator.ApiServers.Storage;
 
 /// <summary>The objects of one kind at one moment: an immutable index by namespace and name that readers keep for free.</summary>
 public sealed record ShelfView(
-    ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, StoredObject>> ByNamespace, long Revision)
+    ObjectIndex ByNamespace, long Revision)
 {
     /// <summary>Objects of one namespace, or of all, ordered by namespace and name, after a given position.</summary>
     public IEnumerable<StoredObject> From(string? ns, (string Namespace, string Name)? after = null)
@@ -31,7 +33,7 @@ internal sealed class Shelf(string key, int historyCapacity, long floor)
     private static readonly ImmutableSortedDictionary<string, StoredObject> NoObjects =
         ImmutableSortedDictionary.Create<string, StoredObject>(StringComparer.Ordinal);
 
-    private ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, StoredObject>> _objects =
+    private ObjectIndex _objects =
         ImmutableSortedDictionary.Create<string, ImmutableSortedDictionary<string, StoredObject>>(StringComparer.Ordinal);
 
     public string Key { get; } = key;
@@ -40,27 +42,46 @@ internal sealed class Shelf(string key, int historyCapacity, long floor)
 
     public ImmutableList<Follower> Followers { get; set; } = [];
 
-    public ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, StoredObject>> Objects => _objects;
+    public ObjectIndex Objects => _objects;
 
     public StoredObject? Find(string? ns, string name) =>
         _objects.TryGetValue(ns ?? "", out var own) && own.TryGetValue(name, out var found) ? found : null;
 
-    public void Set(StoredObject obj)
-    {
-        var own = _objects.GetValueOrDefault(obj.Namespace ?? "", NoObjects);
-        _objects = _objects.SetItem(obj.Namespace ?? "", own.SetItem(obj.Name, obj));
-    }
+    public void Set(StoredObject obj) => _objects = With(_objects, obj);
 
-    public void Remove(string? ns, string name)
+    public void Remove(string? ns, string name) => _objects = Without(_objects, ns ?? "", name);
+
+    /// <summary>The objects before some changes, given oldest first.</summary>
+    public static ObjectIndex Undo(
+        ObjectIndex objects, IEnumerable<Change> changes)
     {
-        if (!_objects.TryGetValue(ns ?? "", out var own)) return;
-        own = own.Remove(name);
-        _objects = own.IsEmpty ? _objects.Remove(ns ?? "") : _objects.SetItem(ns ?? "", own);
+        foreach (var change in changes.Reverse())
+        {
+            objects = change.Before is { } before
+                ? With(objects, before)
+                : Without(objects, change.After.Namespace ?? "", change.After.Name);
+        }
+        return objects;
     }
 
     public void Publish(Change change)
     {
         History.Add(change);
         foreach (var follower in Followers) follower.Offer(change);
+    }
+
+    private static ObjectIndex With(
+        ObjectIndex objects, StoredObject obj)
+    {
+        var own = objects.GetValueOrDefault(obj.Namespace ?? "", NoObjects);
+        return objects.SetItem(obj.Namespace ?? "", own.SetItem(obj.Name, obj));
+    }
+
+    private static ObjectIndex Without(
+        ObjectIndex objects, string ns, string name)
+    {
+        if (!objects.TryGetValue(ns, out var own)) return objects;
+        own = own.Remove(name);
+        return own.IsEmpty ? objects.Remove(ns) : objects.SetItem(ns, own);
     }
 }
