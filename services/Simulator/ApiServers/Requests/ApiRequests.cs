@@ -5,6 +5,10 @@ using Cloud.Simulator.ApiServers.Discovery;
 namespace Cloud.Simulator.ApiServers.Requests;
 
 /// <summary>The front door of one cluster's API: who asks, what is told to go wrong, and who answers.</summary>
+/// <remarks>
+/// A wrong token is refused. No token at all is let in, because kubectl and every Go client send none over plain http
+/// (they do not hand credentials to a server that cannot prove itself), and this server listens on the loopback only.
+/// </remarks>
 public sealed class ApiRequests(ApiServer server, Faults faults, ILogger logger)
 {
     private readonly DiscoveryRequests _discovery = new(server);
@@ -102,6 +106,6 @@ public sealed class ApiRequests(ApiServer server, Faults faults, ILogger logger)
         return false;
     }
 
-    private bool IsKnown(HttpRequest request) =>
-        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(request.Headers.Authorization.ToString()), _authorization);
+    private bool IsKnown(HttpRequest request) => request.Headers.Authorization.Count == 0
+        || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(request.Headers.Authorization.ToString()), _authorization);
 }
