@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 
 namespace Cloud.Simulator.Applications;
@@ -9,7 +10,9 @@ internal sealed record DatabaseCheck(TimeSpan Took, string? SchemaVersion, strin
 /// The SQL of the simulated application: its tables, made and brought up to date in one transaction, and the check
 /// behind its ping. Opens a connection for each call and closes it.
 /// </summary>
-/// <remarks>At most <see cref="AtOnce"/> connections are open at a time, so that a thousand starts do not use up a server.</remarks>
+/// <remarks>
+/// At most <see cref="AtOnce"/> connections are open at a time, so that a thousand starts do not use up a server.
+/// </remarks>
 internal sealed class ApplicationStore(TimeProvider clock) : IDisposable
 {
     private const int AtOnce = 8;
@@ -25,13 +28,16 @@ internal sealed class ApplicationStore(TimeProvider clock) : IDisposable
         CREATE TABLE IF NOT EXISTS channels (
             id varchar(26) PRIMARY KEY, createat bigint, teamid varchar(26), name varchar(64), UNIQUE (name, teamid));
         CREATE TABLE IF NOT EXISTS posts (
-            id varchar(26) PRIMARY KEY, createat bigint, userid varchar(26), channelid varchar(26), message varchar(65535));
+            id varchar(26) PRIMARY KEY, createat bigint, userid varchar(26), channelid varchar(26),
+            message varchar(65535));
         CREATE INDEX IF NOT EXISTS idx_posts_channel_create_at ON posts (channelid, createat);
         """;
 
     private readonly SemaphoreSlim _slots = new(AtOnce);
 
-    /// <summary>Makes the tables that are missing, and records this version, and the first one ever, with its date.</summary>
+    /// <summary>
+    /// Makes the tables that are missing, and records this version, and the first one ever, with its date.
+    /// </summary>
     public async Task MigrateAsync(DataSource source, string version, CancellationToken ct)
     {
         await _slots.WaitAsync(ct);
@@ -47,8 +53,8 @@ internal sealed class ApplicationStore(TimeProvider clock) : IDisposable
                 VALUES ('FirstServerVersion', $1), ('InstallationDate', $2) ON CONFLICT (name) DO NOTHING;
                 """, connection, transaction);
             record.Parameters.Add(new() { Value = version });
-            var installed = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            record.Parameters.Add(new() { Value = installed.ToString(System.Globalization.CultureInfo.InvariantCulture) });
+            var installed = clock.GetUtcNow().ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);
+            record.Parameters.Add(new() { Value = installed });
             await record.ExecuteNonQueryAsync(ct);
             await using var current = new NpgsqlCommand("""
                 INSERT INTO systems (name, value) VALUES ('Version', $1)
@@ -75,7 +81,8 @@ internal sealed class ApplicationStore(TimeProvider clock) : IDisposable
             {
                 await using var connection = new NpgsqlConnection(source.ConnectionString);
                 await connection.OpenAsync(ct);
-                await using var command = new NpgsqlCommand("SELECT value FROM systems WHERE name = 'Version'", connection);
+                await using var command = new NpgsqlCommand(
+                    "SELECT value FROM systems WHERE name = 'Version'", connection);
                 var version = await command.ExecuteScalarAsync(ct) as string;
                 return new DatabaseCheck(clock.GetElapsedTime(began), version, null);
             }

@@ -79,6 +79,7 @@ internal sealed class ChildProgram(string path, RuntimeSettings settings, TimePr
         var url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
         info.Environment["ASPNETCORE_URLS"] = url;
         info.Environment["Kestrel__Endpoints__http__Url"] = url;
+        info.Environment["METRICS_ADDR"] = url["http://".Length..];
         info.Environment["KUBECONFIG"] = Path.GetFullPath(Kubeconfig.Path(settings, start.ClusterName));
         info.Environment["POD_NAME"] = start.Pod.Name();
         info.Environment["POD_NAMESPACE"] = start.Pod.Namespace();
@@ -86,7 +87,8 @@ internal sealed class ChildProgram(string path, RuntimeSettings settings, TimePr
     }
 
     private static bool IsOurs(string name) =>
-        name.StartsWith("Simulator__", StringComparison.Ordinal) || name.StartsWith("Kestrel__", StringComparison.Ordinal)
+        name.StartsWith("Simulator__", StringComparison.Ordinal)
+        || name.StartsWith("Kestrel__", StringComparison.Ordinal)
         || name.StartsWith("ASPNETCORE_", StringComparison.Ordinal)
         || name.StartsWith("ConnectionStrings__", StringComparison.Ordinal) || name == "OTEL_SERVICE_NAME";
 

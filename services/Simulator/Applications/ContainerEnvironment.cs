@@ -77,7 +77,9 @@ internal sealed class ContainerEnvironment(ClusterObjects objects, JsonObject po
         if (holder.Text("data", key) is not { } value) return null;
         if (kind != Resources.Secrets) return value;
         var bytes = new byte[value.Length];
-        return Convert.TryFromBase64String(value, bytes, out var length) ? Encoding.UTF8.GetString(bytes, 0, length) : value;
+        return Convert.TryFromBase64String(value, bytes, out var length)
+            ? Encoding.UTF8.GetString(bytes, 0, length)
+            : value;
     }
 
     private string Field(string path) => path switch
@@ -91,9 +93,12 @@ internal sealed class ContainerEnvironment(ClusterObjects objects, JsonObject po
         _ => pod.Text(path.Split('.')) ?? "",
     };
 
-    private static string Quoted(string path) => path[(path.IndexOf('\'', StringComparison.Ordinal) + 1)..path.LastIndexOf('\'')];
+    private static string Quoted(string path) =>
+        path[(path.IndexOf('\'', StringComparison.Ordinal) + 1)..path.LastIndexOf('\'')];
 
-    /// <summary><c>$(NAME)</c> is the variable if it is known by now, and stays as it is if not; <c>$$</c> is a dollar.</summary>
+    /// <summary>
+    /// <c>$(NAME)</c> is the variable if it is known by now, and stays as it is if not; <c>$$</c> is a dollar.
+    /// </summary>
     private string Expand(string value)
     {
         if (!value.Contains('$', StringComparison.Ordinal)) return value;

@@ -32,7 +32,8 @@ internal sealed class ContainerRun : IDisposable
     public Task Ended { get; private set; } = Task.CompletedTask;
 
     /// <summary>Starts a program. From the loop.</summary>
-    public static ContainerRun Begin(IContainerProgram program, ContainerStart start, ControllerLoop loop, Action changed)
+    public static ContainerRun Begin(
+        IContainerProgram program, ContainerStart start, ControllerLoop loop, Action changed)
     {
         var run = new ContainerRun(start, loop, changed);
         loop.OutsideBegun();

@@ -11,7 +11,9 @@ internal sealed record DataSource(string ConnectionString, string Host, int Port
     private const int ConnectSeconds = 10;
     private const int CommandSeconds = 30;
 
-    /// <summary>The data source of an environment: the settings' own variable first, then the configuration's.</summary>
+    /// <summary>
+    /// The data source of an environment: the settings' own variable first, then the configuration's.
+    /// </summary>
     public static DataSource? From(IReadOnlyDictionary<string, string> environment, out string problem)
     {
         var url = environment.GetValueOrDefault("MM_SQLSETTINGS_DATASOURCE")

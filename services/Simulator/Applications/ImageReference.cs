@@ -7,7 +7,8 @@ internal sealed record ImageReference(string Repository, string Version)
 
     /// <summary>True for images that stand for one that no registry has.</summary>
     public bool IsMissing =>
-        Version.Contains("bad", StringComparison.Ordinal) || Version.Contains("does-not-exist", StringComparison.Ordinal)
+        Version.Contains("bad", StringComparison.Ordinal)
+        || Version.Contains("does-not-exist", StringComparison.Ordinal)
         || Repository.Contains("does-not-exist", StringComparison.Ordinal);
 
     public static ImageReference Parse(string image)

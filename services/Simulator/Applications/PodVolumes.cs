@@ -14,7 +14,8 @@ internal static class PodVolumes
             var missing = MissingIn(objects, pod.Namespace(), volume)
                 ?? volume.Items("projected", "sources").Select(s => MissingIn(objects, pod.Namespace(), s))
                     .FirstOrDefault(m => m is not null);
-            if (missing is not null) return $"MountVolume.SetUp failed for volume \"{volume.Text("name")}\" : {missing}";
+            if (missing is not null)
+                return $"MountVolume.SetUp failed for volume \"{volume.Text("name")}\" : {missing}";
         }
         return null;
     }

@@ -15,7 +15,8 @@ internal sealed class ProgramLog : IAsyncDisposable
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var isLong = File.Exists(path) && new FileInfo(path).Length > LongestFile;
-        var file = new FileStream(path, isLong ? FileMode.Create : FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
+        var mode = isLong ? FileMode.Create : FileMode.Append;
+        var file = new FileStream(path, mode, FileAccess.Write, FileShare.ReadWrite);
         _file = new StreamWriter(file, Encoding.UTF8) { AutoFlush = true };
     }
 

@@ -40,7 +40,8 @@ public sealed class ClusterControllers : IAsyncDisposable
         _routes = new IngressRoutes(scope, _runtime);
         IReadOnlyList<IController> controllers =
         [
-            new CustomKinds(scope, _feed.Follow, _feed.Forget), new Scheduler(scope), _runtime, events, _nodes, _volumes,
+            new CustomKinds(scope, _feed.Follow, _feed.Forget), new Scheduler(scope), _runtime, events, _nodes,
+            _volumes,
             new ReplicaSetController(scope), new DeploymentController(scope), new JobController(scope),
             new GarbageCollector(scope), new NamespaceController(scope), new EndpointsController(scope),
             new ServiceController(scope), new DisruptionController(scope), _routes,

@@ -45,7 +45,9 @@ internal sealed class ClusterObjects(IClusterApi api, string manager)
     public JsonObject? ByUid(string uid, out ObjectKey key) =>
         _byUid.TryGetValue(uid, out key) ? Get(key) : null;
 
-    /// <summary>The objects that name this uid as an owner, as they stand now (a copy: the caller may delete them).</summary>
+    /// <summary>
+    /// The objects that name this uid as an owner, as they stand now (a copy: the caller may delete them).
+    /// </summary>
     public IReadOnlyList<ObjectKey> DependentsOf(string ownerUid) =>
         _byOwner.TryGetValue(ownerUid, out var keys) ? [.. keys] : [];
 
@@ -173,7 +175,8 @@ internal sealed class ClusterObjects(IClusterApi api, string manager)
         foreach (var reference in obj.OwnerReferences())
         {
             var owner = reference.Text("uid") ?? "";
-            if (_byOwner.TryGetValue(owner, out var keys) && keys.Remove(key) && keys.Count == 0) _byOwner.Remove(owner);
+            if (_byOwner.TryGetValue(owner, out var keys) && keys.Remove(key) && keys.Count == 0)
+                _byOwner.Remove(owner);
         }
     }
 

@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>Keeps a status's list of conditions: one entry per type, whose transition time moves with its status only.</summary>
+/// <summary>
+/// Keeps a status's list of conditions: one entry per type, whose transition time moves with its status only.
+/// </summary>
 internal static class Conditions
 {
     public static JsonObject? Find(JsonNode? status, string type) =>

@@ -15,7 +15,9 @@ internal sealed class ContainerLifecycle(
     /// <summary>A container that ran this long is no longer counted as failing.</summary>
     private static readonly TimeSpan Recovered = TimeSpan.FromMinutes(10);
 
-    /// <summary>Advances a container; returns how long until it is to be looked at again, if time alone will help.</summary>
+    /// <summary>
+    /// Advances a container; returns how long until it is to be looked at again, if time alone will help.
+    /// </summary>
     public TimeSpan? Advance(JsonObject pod, PodRecord record, ContainerRecord container)
     {
         if (container.Phase == ContainerPhase.Running && container.Run?.Exit is { } exit) OnExit(pod, container, exit);

@@ -63,7 +63,9 @@ internal sealed class ControllerLoop(TimeProvider clock, ILogger logger) : IAsyn
         SetTimer();
     }
 
-    /// <summary>Notes that work outside the loop has begun; it ends with <see cref="OutsideEnded"/>. From the loop.</summary>
+    /// <summary>
+    /// Notes that work outside the loop has begun; it ends with <see cref="OutsideEnded"/>. From the loop.
+    /// </summary>
     public void OutsideBegun() => _outside++;
 
     /// <summary>Notes that work outside the loop is over and its outcome taken in. From the loop.</summary>
@@ -154,7 +156,8 @@ internal sealed class ControllerLoop(TimeProvider clock, ILogger logger) : IAsyn
         catch (Exception problem)
         {
             var failures = _failures[item] = _failures.GetValueOrDefault(item) + 1;
-            var delay = TimeSpan.FromTicks(Math.Min(FirstRetry.Ticks << Math.Min(failures - 1, 20), LongestRetry.Ticks));
+            var grown = FirstRetry * Math.Pow(2, Math.Min(failures - 1, 20));
+            var delay = grown < LongestRetry ? grown : LongestRetry;
             var expected = problem is ApiException { Code: 404 or 409 };
             logger.Log(expected ? LogLevel.Debug : LogLevel.Warning, problem,
                 "{Controller} failed on {Key}, attempt {Attempt}; retrying in {Delay}",

@@ -4,7 +4,9 @@ using Cloud.Simulator.Ingress;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>Runs the controllers of every simulated cluster, and the ingress in front of them, with the process.</summary>
+/// <summary>
+/// Runs the controllers of every simulated cluster, and the ingress in front of them, with the process.
+/// </summary>
 public sealed class ControllersHost : IHostedService, IAsyncDisposable
 {
     private readonly ApplicationStore _store;

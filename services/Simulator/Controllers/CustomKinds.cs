@@ -2,8 +2,11 @@ using System.Text.Json.Nodes;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>Follows the objects of every CustomResourceDefinition, so that they can own, be owned, and be cleaned up.</summary>
-internal sealed class CustomKinds(ControllerScope scope, Action<ResourceKind> follow, Action<string> forget) : IController
+/// <summary>
+/// Follows the objects of every CustomResourceDefinition, so that they can own, be owned, and be cleaned up.
+/// </summary>
+internal sealed class CustomKinds(ControllerScope scope, Action<ResourceKind> follow, Action<string> forget)
+    : IController
 {
     private readonly Dictionary<string, string> _followed = new(StringComparer.Ordinal);
 

@@ -129,7 +129,9 @@ internal sealed class DeploymentController(ControllerScope scope) : IController
                 $"Scaled up replica set {set.Name()} from 0 to {replicas}");
     }
 
-    /// <summary>Gives the newest set the highest revision (a roll back renumbers it), and the Deployment the same.</summary>
+    /// <summary>
+    /// Gives the newest set the highest revision (a roll back renumbers it), and the Deployment the same.
+    /// </summary>
     private void NumberRevision(Rollout rollout)
     {
         var newest = rollout.Newest!;

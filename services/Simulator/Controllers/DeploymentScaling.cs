@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>Sizes the ReplicaSets of a Deployment: one rolling step at a time, or in proportion when it is scaled.</summary>
+/// <summary>
+/// Sizes the ReplicaSets of a Deployment: one rolling step at a time, or in proportion when it is scaled.
+/// </summary>
 internal sealed class DeploymentScaling(ControllerScope scope)
 {
     /// <summary>
@@ -19,7 +21,9 @@ internal sealed class DeploymentScaling(ControllerScope scope)
         ShrinkOld(rollout);
     }
 
-    /// <summary>Gives a Deployment's sets their share of its new size without changing the templates' balance.</summary>
+    /// <summary>
+    /// Gives a Deployment's sets their share of its new size without changing the templates' balance.
+    /// </summary>
     public void Spread(Rollout rollout)
     {
         var active = rollout.All.Where(s => s.Int("spec", "replicas") > 0).ToList();

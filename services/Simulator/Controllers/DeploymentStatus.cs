@@ -37,7 +37,8 @@ internal sealed class DeploymentStatus(ControllerScope scope)
 
     private void CopyFailure(List<JsonObject> sets, JsonObject status)
     {
-        var failure = sets.Select(s => Conditions.Find(s["status"], "ReplicaFailure")).FirstOrDefault(c => c is not null);
+        var failure = sets.Select(s => Conditions.Find(s["status"], "ReplicaFailure"))
+            .FirstOrDefault(c => c is not null);
         if (failure is null) Conditions.Remove(status, "ReplicaFailure");
         else
             Conditions.Set(status, "ReplicaFailure", true, failure.Text("reason"), failure.Text("message"), scope.Now,
@@ -46,7 +47,9 @@ internal sealed class DeploymentStatus(ControllerScope scope)
 
     private TimeSpan? Progress(JsonObject deployment, Rollout rollout, JsonObject before, JsonObject status)
     {
-        var named = rollout.Newest is { } newest ? $"ReplicaSet \"{newest.Name()}\"" : $"Deployment \"{deployment.Name()}\"";
+        var named = rollout.Newest is { } newest
+            ? $"ReplicaSet \"{newest.Name()}\""
+            : $"Deployment \"{deployment.Name()}\"";
         if (rollout.Paused)
         {
             Say(status, null, "DeploymentPaused", "Deployment is paused");

@@ -6,7 +6,9 @@ namespace Cloud.Simulator.Controllers;
 /// <summary>
 /// Writes Events about objects, counts repetitions instead of writing them again, and clears them away after an hour.
 /// </summary>
-/// <remarks>An event that cannot be written (its namespace is going) is dropped: telling must never stop the doing.</remarks>
+/// <remarks>
+/// An event that cannot be written (its namespace is going) is dropped: telling must never stop the doing.
+/// </remarks>
 internal sealed class EventRecorder(ControllerLoop loop, ClusterObjects objects, RandomNames names, ILogger logger)
     : IController
 {

@@ -22,10 +22,12 @@ internal sealed class GarbageCollector(ControllerScope scope) : IController
     {
         if (change.New is not { } obj)
         {
-            foreach (var dependent in scope.Objects.DependentsOf(change.Old!.Uid())) scope.Loop.Enqueue(this, dependent);
+            foreach (var dependent in scope.Objects.DependentsOf(change.Old!.Uid()))
+                scope.Loop.Enqueue(this, dependent);
             foreach (var reference in change.Old!.OwnerReferences())
             {
-                if (scope.Objects.ByUid(reference.Text("uid") ?? "", out var owner) is { } waiting && waiting.IsDeleting())
+                var waiting = scope.Objects.ByUid(reference.Text("uid") ?? "", out var owner);
+                if (waiting is not null && waiting.IsDeleting())
                     scope.Loop.Enqueue(this, owner);
             }
             return;

@@ -16,7 +16,9 @@ internal interface IController
 {
     Lane Lane { get; }
 
-    /// <summary>Hears of a change and queues the keys that it concerns; called for every resource, so filter first.</summary>
+    /// <summary>
+    /// Hears of a change and queues the keys that it concerns; called for every resource, so filter first.
+    /// </summary>
     void Observe(Change change);
 
     /// <summary>

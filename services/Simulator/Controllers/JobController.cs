@@ -3,7 +3,9 @@ using Cloud.Simulator.ApiServers;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>Runs a Job's pods until enough have succeeded or too many have failed, and clears it away after its time.</summary>
+/// <summary>
+/// Runs a Job's pods until enough have succeeded or too many have failed, and clears it away after its time.
+/// </summary>
 internal sealed class JobController(ControllerScope scope) : IController
 {
     private const string Component = "job-controller";
@@ -60,7 +62,8 @@ internal sealed class JobController(ControllerScope scope) : IController
         var completions = job.Number("spec", "completions");
         if (completions is { } wanted ? counts.Succeeded >= wanted : counts.Succeeded > 0 && counts.Active.Count == 0)
             return new Outcome(true, "CompletionsReached", "Reached expected number of succeeded pods");
-        var restarts = pods.Where(Pods.IsActive).Sum(p => p.Items("status", "containerStatuses").Sum(c => c.Int("restartCount")));
+        var restarts = pods.Where(Pods.IsActive).SelectMany(p => p.Items("status", "containerStatuses"))
+            .Sum(c => c.Int("restartCount"));
         var limit = job.Number("spec", "backoffLimit") ?? DefaultBackOffLimit;
         if (counts.Failed + restarts > limit)
             return new Outcome(false, "BackoffLimitExceeded", "Job has reached the specified backoff limit");
@@ -105,8 +108,9 @@ internal sealed class JobController(ControllerScope scope) : IController
         else if (Conditions.Find(status, "Suspended") is not null)
             Conditions.Set(status, "Suspended", false, "JobResumed", "Job resumed", scope.Now);
         scope.Objects.UpdateStatus(Resources.Jobs, job, status);
-        if (job.Number("spec", "activeDeadlineSeconds") is { } deadline)
-            scope.Loop.EnqueueAfter(this, key, status.Time("startTime")!.Value + TimeSpan.FromSeconds(deadline) - scope.Now);
+        if (job.Number("spec", "activeDeadlineSeconds") is not { } deadline) return;
+        var end = status.Time("startTime")!.Value + TimeSpan.FromSeconds(deadline);
+        scope.Loop.EnqueueAfter(this, key, end - scope.Now);
     }
 
     private void CreatePods(ObjectKey key, JsonObject job, Counts counts, int wanted)

@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>Reads Kubernetes objects without a class per kind. A missing field is null, empty or zero, never an error.</summary>
+/// <summary>
+/// Reads Kubernetes objects without a class per kind. A missing field is null, empty or zero, never an error.
+/// </summary>
 internal static class JsonFields
 {
     public static JsonNode? At(this JsonNode? node, params ReadOnlySpan<string> path)
@@ -48,7 +50,8 @@ internal static class JsonFields
     public static IEnumerable<KeyValuePair<string, string>> Pairs(this JsonNode? node, params ReadOnlySpan<string> path)
     {
         if (node.At(path) is not JsonObject map) return [];
-        return map.Where(p => p.Value is JsonValue).Select(p => KeyValuePair.Create(p.Key, AsText((JsonValue)p.Value!)));
+        return map.Where(p => p.Value is JsonValue)
+            .Select(p => KeyValuePair.Create(p.Key, AsText((JsonValue)p.Value!)));
     }
 
     public static string Name(this JsonObject obj) => obj.Text("metadata", "name") ?? "";
@@ -60,7 +63,9 @@ internal static class JsonFields
     public static long Generation(this JsonObject obj) => obj.Number("metadata", "generation") ?? 0;
 
     public static long ResourceVersion(this JsonObject obj) =>
-        long.TryParse(obj.Text("metadata", "resourceVersion"), CultureInfo.InvariantCulture, out var version) ? version : 0;
+        long.TryParse(obj.Text("metadata", "resourceVersion"), CultureInfo.InvariantCulture, out var version)
+            ? version
+            : 0;
 
     public static DateTimeOffset CreatedAt(this JsonObject obj) =>
         obj.Time("metadata", "creationTimestamp") ?? DateTimeOffset.MinValue;
@@ -74,7 +79,8 @@ internal static class JsonFields
     public static bool HasFinalizer(this JsonObject obj, string finalizer) =>
         obj.Texts("metadata", "finalizers").Contains(finalizer);
 
-    public static IEnumerable<JsonObject> OwnerReferences(this JsonObject obj) => obj.Items("metadata", "ownerReferences");
+    public static IEnumerable<JsonObject> OwnerReferences(this JsonObject obj) =>
+        obj.Items("metadata", "ownerReferences");
 
     /// <summary>The uid of the owner that controls this object, or null.</summary>
     public static string? ControllerUid(this JsonObject obj) =>

@@ -5,7 +5,9 @@ namespace Cloud.Simulator.Controllers;
 /// <summary>Matches labels against selectors in their object form.</summary>
 internal static class LabelSelectors
 {
-    /// <summary>A <c>LabelSelector</c> (matchLabels and matchExpressions). An empty one matches all, a missing one none.</summary>
+    /// <summary>
+    /// A <c>LabelSelector</c> (matchLabels and matchExpressions). An empty one matches all, a missing one none.
+    /// </summary>
     public static bool Matches(JsonNode? selector, JsonObject? labels)
     {
         if (selector is not JsonObject) return false;

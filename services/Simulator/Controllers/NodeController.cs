@@ -10,6 +10,7 @@ namespace Cloud.Simulator.Controllers;
 internal sealed class NodeController(ControllerScope scope) : IController
 {
     private const string LeaseNamespace = "kube-node-lease";
+    private const string MicroTime = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
 
     private const int KubeletPort = 10250;
 
@@ -74,7 +75,7 @@ internal sealed class NodeController(ControllerScope scope) : IController
             {
                 ["holderIdentity"] = name,
                 ["leaseDurationSeconds"] = 40,
-                ["renewTime"] = scope.Now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture),
+                ["renewTime"] = scope.Now.UtcDateTime.ToString(MicroTime, CultureInfo.InvariantCulture),
             },
         });
     }

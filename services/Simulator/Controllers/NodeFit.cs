@@ -13,8 +13,11 @@ internal static class NodeFit
         reason.StartsWith("Insufficient", StringComparison.Ordinal) || reason == "Too many pods"
         || reason.Contains("anti-affinity", StringComparison.Ordinal);
 
-    /// <summary>Why not; empty when it fits. As in the real one, what the node is comes before what is left of it.</summary>
-    public static IReadOnlyList<string> Refusals(ClusterObjects objects, NodeRoom room, JsonObject pod, PodRequest request)
+    /// <summary>
+    /// Why not; empty when it fits. As in the real one, what the node is comes before what is left of it.
+    /// </summary>
+    public static IReadOnlyList<string> Refusals(
+        ClusterObjects objects, NodeRoom room, JsonObject pod, PodRequest request)
     {
         var node = room.Node;
         if (node.Flag("spec", "unschedulable") == true && !Tolerates(pod, UnschedulableTaint)) return [Cordoned];
@@ -43,7 +46,9 @@ internal static class NodeFit
         && (t.Text("key") is null or "" ? t.Text("operator") == "Exists" : t.Text("key") == taint.Text("key"))
         && (t.Text("operator") == "Exists" || (t.Text("value") ?? "") == (taint.Text("value") ?? "")));
 
-    /// <summary>Required anti-affinity of this pod to those on the node (one host is one topology domain in here).</summary>
+    /// <summary>
+    /// Required anti-affinity of this pod to those on the node (one host is one topology domain in here).
+    /// </summary>
     private static bool Repelled(ClusterObjects objects, NodeRoom room, JsonObject pod)
     {
         var terms = pod.Items("spec", "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution")

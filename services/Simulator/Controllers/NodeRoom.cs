@@ -28,21 +28,36 @@ internal readonly record struct PodRequest(long Cpu, long Memory)
 }
 
 /// <summary>A node's room and what its pods have taken of it, kept current pod by pod.</summary>
-internal sealed class NodeRoom(JsonObject node)
+internal sealed class NodeRoom
 {
     private readonly Dictionary<ObjectKey, PodRequest> _pods = [];
+    private JsonObject _node;
     private long _cpuUsed;
     private long _memoryUsed;
 
-    public JsonObject Node { get; set; } = node;
+    public NodeRoom(JsonObject node)
+    {
+        _node = node;
+        Measure();
+    }
+
+    public JsonObject Node
+    {
+        get => _node;
+        set
+        {
+            _node = value;
+            Measure();
+        }
+    }
 
     public IEnumerable<ObjectKey> Pods => _pods.Keys;
 
-    private long Cpu => Quantity.Thousandths(Node.Text("status", "allocatable", "cpu"));
+    private long Cpu { get; set; }
 
-    private long Memory => Quantity.Units(Node.Text("status", "allocatable", "memory"));
+    private long Memory { get; set; }
 
-    private long Places => Quantity.Units(Node.Text("status", "allocatable", "pods"));
+    private long Places { get; set; }
 
     /// <summary>How free the node would be with this pod, 0 to 1: the scheduler spreads over the freest.</summary>
     public double FreeWith(PodRequest request)
@@ -66,6 +81,13 @@ internal sealed class NodeRoom(JsonObject node)
         _cpuUsed -= request.Cpu;
         _memoryUsed -= request.Memory;
         return true;
+    }
+
+    private void Measure()
+    {
+        Cpu = Quantity.Thousandths(_node.Text("status", "allocatable", "cpu"));
+        Memory = Quantity.Units(_node.Text("status", "allocatable", "memory"));
+        Places = Quantity.Units(_node.Text("status", "allocatable", "pods"));
     }
 
     /// <summary>Why the pod does not fit by its requests, in the scheduler's words; empty when it does.</summary>

@@ -6,7 +6,9 @@ namespace Cloud.Simulator.Controllers;
 /// Keeps the caches of one cluster fed: one watch per resource, begun before the list that fills the cache, so that
 /// no change falls in between.
 /// </summary>
-/// <remarks>A watch that breaks off is begun again with a new list; what vanished meanwhile is taken as deleted.</remarks>
+/// <remarks>
+/// A watch that breaks off is begun again with a new list; what vanished meanwhile is taken as deleted.
+/// </remarks>
 internal sealed class ObjectFeed(IClusterApi api, ControllerLoop loop, ClusterObjects objects, ILogger logger)
     : IAsyncDisposable
 {
@@ -15,7 +17,9 @@ internal sealed class ObjectFeed(IClusterApi api, ControllerLoop loop, ClusterOb
     private readonly Dictionary<string, CancellationTokenSource> _stops = new(StringComparer.Ordinal);
     private readonly List<Task> _pumps = [];
 
-    /// <summary>Begins to follow a kind; its present objects are in the cache when this returns. From the loop.</summary>
+    /// <summary>
+    /// Begins to follow a kind; its present objects are in the cache when this returns. From the loop.
+    /// </summary>
     public void Follow(ResourceKind kind)
     {
         if (objects.Find(kind.Resource) is null) objects.Add(kind);
@@ -46,7 +50,8 @@ internal sealed class ObjectFeed(IClusterApi api, ControllerLoop loop, ClusterOb
         var cache = objects[kind.Resource];
         var present = api.List(kind.Resource);
         var names = present.Select(o => o.Uid()).ToHashSet(StringComparer.Ordinal);
-        foreach (var gone in cache.All.Where(o => !names.Contains(o.Uid())).ToList()) cache.Remove(gone, repeats: false);
+        foreach (var gone in cache.All.Where(o => !names.Contains(o.Uid())).ToList())
+            cache.Remove(gone, repeats: false);
         foreach (var obj in present) cache.Put(obj);
     }
 

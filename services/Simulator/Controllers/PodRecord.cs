@@ -55,7 +55,9 @@ internal sealed class ContainerRecord(JsonObject spec, bool isInit)
     public bool HasCompleted => Phase == ContainerPhase.Terminated && Exit is { Code: 0 };
 }
 
-/// <summary>What a node knows of one pod that it runs. Lost with the process; made anew from the pod's status.</summary>
+/// <summary>
+/// What a node knows of one pod that it runs. Lost with the process; made anew from the pod's status.
+/// </summary>
 internal sealed class PodRecord(ObjectKey key, JsonObject pod)
 {
     public ObjectKey Key { get; } = key;
@@ -89,5 +91,6 @@ internal sealed class PodRecord(ObjectKey key, JsonObject pod)
 
     /// <summary>True while a Secret or ConfigMap that it needs is missing.</summary>
     public bool WaitsForConfiguration =>
-        MountProblem is not null || All.Any(c => c is { Phase: ContainerPhase.Waiting, Reason: "CreateContainerConfigError" });
+        MountProblem is not null
+        || All.Any(c => c is { Phase: ContainerPhase.Waiting, Reason: "CreateContainerConfigError" });
 }

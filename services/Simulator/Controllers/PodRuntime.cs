@@ -22,7 +22,8 @@ internal sealed class PodRuntime : IController
     private readonly Dictionary<string, PodRecord> _pods = new(StringComparer.Ordinal);
     private readonly HashSet<ObjectKey> _unconfigured = [];
 
-    public PodRuntime(ControllerScope scope, RuntimeSettings settings, RuntimeControls controls, ContainerPrograms programs)
+    public PodRuntime(
+        ControllerScope scope, RuntimeSettings settings, RuntimeControls controls, ContainerPrograms programs)
     {
         _scope = scope;
         _settings = settings;
@@ -42,7 +43,7 @@ internal sealed class PodRuntime : IController
         if (change.Key.Resource == Resources.Pods)
         {
             if (change.Old is { } old && old.Uid() != change.New?.Uid()) Drop(old.Uid());
-            if (change.New is { } pod && pod.Text("spec", "nodeName") is not null) _scope.Loop.Enqueue(this, change.Key);
+            if (change.New.Text("spec", "nodeName") is not null) _scope.Loop.Enqueue(this, change.Key);
             return;
         }
         if (change.Key.Resource is Resources.Secrets or Resources.ConfigMaps or Resources.VolumeClaims
@@ -71,7 +72,9 @@ internal sealed class PodRuntime : IController
         if (status.Text("phase") is "Succeeded" or "Failed") Drop(pod.Uid());
     }
 
-    /// <summary>Ends every program, for this process is about to end; waits until they have, or the token says no more.</summary>
+    /// <summary>
+    /// Ends every program, for this process is about to end; waits until they have, or the token says no more.
+    /// </summary>
     public async Task StopAllAsync(CancellationToken ct)
     {
         var runs = _pods.Values.SelectMany(p => p.All).Select(c => c.Run).OfType<ContainerRun>().ToList();

@@ -98,7 +98,8 @@ internal static class PodStatus
                 var startedAt = JsonFields.Stamp(container.StartedAt);
                 return new JsonObject { ["running"] = new JsonObject { ["startedAt"] = startedAt } };
             case ContainerPhase.Terminated:
-                var terminated = ContainerLifecycle.Terminated(container.Exit!, container.StartedAt, container.FinishedAt);
+                var terminated = ContainerLifecycle.Terminated(
+                    container.Exit!, container.StartedAt, container.FinishedAt);
                 return new JsonObject { ["terminated"] = terminated };
             default:
                 var waiting = new JsonObject { ["reason"] = container.Reason };

@@ -23,7 +23,9 @@ internal static class Pods
             ? ready.Time("lastTransitionTime")
             : null;
 
-    /// <summary>The lower, the sooner a pod goes when there are too many: without node, pending, not ready, ready.</summary>
+    /// <summary>
+    /// The lower, the sooner a pod goes when there are too many: without node, pending, not ready, ready.
+    /// </summary>
     public static int DeletionRank(JsonObject pod)
     {
         if (pod.Text("spec", "nodeName") is null) return 0;

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>Makes the suffixes and hashes in names as Kubernetes does: an alphabet without vowels and look-alikes.</summary>
+/// <summary>
+/// Makes the suffixes and hashes in names as Kubernetes does: an alphabet without vowels and look-alikes.
+/// </summary>
 internal sealed class RandomNames(Random random)
 {
     private const string Alphabet = "bcdfghjklmnpqrstvwxz2456789";

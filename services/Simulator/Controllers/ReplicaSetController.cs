@@ -63,7 +63,8 @@ internal sealed class ReplicaSetController(ControllerScope scope) : IController
         {
             for (var i = 0; i < count; i++)
             {
-                var pod = scope.Objects.Create(Resources.Pods, Pods.FromTemplate(set, scope.Names.After(set.Name() + "-")));
+                var wanted = Pods.FromTemplate(set, scope.Names.After(set.Name() + "-"));
+                var pod = scope.Objects.Create(Resources.Pods, wanted);
                 pods.Add(pod);
                 scope.Events.Normal(set, "replicaset-controller", "SuccessfulCreate", $"Created pod: {pod.Name()}");
             }

@@ -3,7 +3,9 @@ namespace Cloud.Simulator.Controllers;
 /// <summary>A kind of objects: how it is watched and how owner references name it.</summary>
 internal sealed record ResourceKind(string Resource, string Group, string Kind, bool Namespaced);
 
-/// <summary>The built-in kinds that controllers know. Custom ones come from CustomResourceDefinitions at run time.</summary>
+/// <summary>
+/// The built-in kinds that controllers know. Custom ones come from CustomResourceDefinitions at run time.
+/// </summary>
 internal static class Resources
 {
     public const string Namespaces = "namespaces";

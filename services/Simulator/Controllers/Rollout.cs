@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Cloud.Simulator.Controllers;
 
-/// <summary>One look at a Deployment and its ReplicaSets: which is the newest, and how many pods the strategy allows.</summary>
+/// <summary>
+/// One look at a Deployment and its ReplicaSets: which is the newest, and how many pods the strategy allows.
+/// </summary>
 internal sealed class Rollout
 {
     public const string HashLabel = "pod-template-hash";

@@ -7,7 +7,9 @@ public sealed class RuntimeControls(ClusterSettings settings)
 {
     private long _podStartDelayTicks = settings.PodStartDelay.Ticks;
 
-    /// <summary>How long a scheduled pod takes until its containers run; counts for pods scheduled from now on.</summary>
+    /// <summary>
+    /// How long a scheduled pod takes until its containers run; counts for pods scheduled from now on.
+    /// </summary>
     public TimeSpan PodStartDelay
     {
         get => TimeSpan.FromTicks(Interlocked.Read(ref _podStartDelayTicks));

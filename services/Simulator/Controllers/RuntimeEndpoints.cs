@@ -42,7 +42,7 @@ public static class RuntimeEndpoints
             return Results.BadRequest($"podStartDelayMs must be between 0 and {LongestDelayMs}.");
         if (change.PodStartDelayMs is { } delay) controllers.Controls.PodStartDelay = TimeSpan.FromMilliseconds(delay);
         if (change.CrashPods is { } pods)
-            controllers.Controls.CrashPods(string.IsNullOrEmpty(pods.Namespace) ? null : pods.Namespace, pods.Selector ?? "");
+            controllers.Controls.CrashPods(pods.Namespace is "" ? null : pods.Namespace, pods.Selector ?? "");
         return Results.Ok(Describe(controllers));
     }
 

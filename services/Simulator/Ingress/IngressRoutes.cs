@@ -27,7 +27,8 @@ internal sealed class IngressRoutes(ControllerScope scope, PodRuntime runtime) :
         if (change.Key.Resource != Resources.Ingresses) return;
         foreach (var host in Hosts(change.Old))
         {
-            if (_byHost.TryGetValue(host, out var keys) && keys.Remove(change.Key) && keys.Count == 0) _byHost.Remove(host);
+            if (_byHost.TryGetValue(host, out var keys) && keys.Remove(change.Key) && keys.Count == 0)
+                _byHost.Remove(host);
         }
         foreach (var host in Hosts(change.New))
         {
@@ -62,7 +63,7 @@ internal sealed class IngressRoutes(ControllerScope scope, PodRuntime runtime) :
     private Route? Find(string host, string path)
     {
         if (!_byHost.TryGetValue(host, out var keys)) return null;
-        var ingresses = keys.Select(k => scope.Objects.Get(k)).OfType<JsonObject>().OrderBy(i => i.CreatedAt()).ToList();
+        var ingresses = keys.Select(k => scope.Objects.Get(k)).OfType<JsonObject>().OrderBy(i => i.CreatedAt());
         var best = ingresses.SelectMany(i => Paths(i, host).Select(p => (Ingress: i, Path: p)))
             .Where(c => Matches(c.Path, path))
             .OrderByDescending(c => (c.Path.Text("path") ?? "/").Length).FirstOrDefault();
@@ -74,10 +75,16 @@ internal sealed class IngressRoutes(ControllerScope scope, PodRuntime runtime) :
             Host = host,
             Size = SizeOf(best.Ingress),
             ReturnMessage = best.Ingress.Annotation(MessageAnnotation),
-            ReturnStatus = int.TryParse(best.Ingress.Annotation(StatusAnnotation), CultureInfo.InvariantCulture, out var status)
-                && status is >= 200 and <= 599 ? status : null,
+            ReturnStatus = StatusOf(best.Ingress),
         };
         return WithPods(route, best.Path.Text("backend", "service", "name") ?? "");
+    }
+
+    private static int? StatusOf(JsonObject ingress)
+    {
+        var text = ingress.Annotation(StatusAnnotation);
+        var isNumber = int.TryParse(text, CultureInfo.InvariantCulture, out var status);
+        return isNumber && status is >= 200 and <= 599 ? status : null;
     }
 
     private Route WithPods(Route route, string serviceName)
@@ -88,7 +95,8 @@ internal sealed class IngressRoutes(ControllerScope scope, PodRuntime runtime) :
             .Where(p => Pods.IsActive(p) && Pods.IsReady(p) && LabelSelectors.MatchesMap(selector, p.Labels()))
             .OrderBy(p => p.Name(), StringComparer.Ordinal).ToList();
         var wanted = scope.Objects[Resources.Deployments].In(route.Namespace)
-            .Where(d => LabelSelectors.MatchesMap(selector, d.At("spec", "template", "metadata", "labels") as JsonObject))
+            .Where(d => LabelSelectors.MatchesMap(
+                selector, d.At("spec", "template", "metadata", "labels") as JsonObject))
             .Sum(d => (int)(d.Number("spec", "replicas") ?? 1));
         route = route with { ReadyReplicas = pods.Count, WantedReplicas = wanted };
         if (pods.Count == 0) return route;

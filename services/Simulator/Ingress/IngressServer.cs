@@ -66,7 +66,8 @@ internal sealed class IngressServer(
         var host = request.Host.Host.TrimEnd('.').ToLowerInvariant();
         var path = request.Path.HasValue ? request.Path.Value : "/";
         var isPing = path == PingPath;
-        var asJson = isPing || request.Headers.Accept.Any(a => a!.Contains("application/json", StringComparison.Ordinal));
+        var asJson = isPing
+            || request.Headers.Accept.Any(a => a!.Contains("application/json", StringComparison.Ordinal));
         var page = await PageForAsync(host, path, context.RequestAborted);
         context.Response.StatusCode = page.Status;
         context.Response.Headers.CacheControl = "no-store";
@@ -87,7 +88,8 @@ internal sealed class IngressServer(
         }
         var now = clock.GetUtcNow();
         if (route is null)
-            return new WorkspacePage(404, host, "There is no workspace here", $"No Ingress is for the host {host}.", now);
+            return new WorkspacePage(404, host, "There is no workspace here",
+                $"No Ingress is for the host {host}.", now);
         if (route.ReturnStatus is { } status)
             return new WorkspacePage(status, host, "This workspace is resting", route.ReturnMessage ?? "", now)
             {
@@ -102,8 +104,8 @@ internal sealed class IngressServer(
         var source = route.Environment is { } environment ? DataSource.From(environment, out _) : null;
         var check = source is null ? null : await store.CheckAsync(source, ct);
         var isWell = check?.Problem is null;
-        return new WorkspacePage(isWell ? 200 : 500, host, isWell ? "This workspace is running" : "The database does not answer",
-            check?.Problem ?? "", now)
+        return new WorkspacePage(isWell ? 200 : 500, host,
+            isWell ? "This workspace is running" : "The database does not answer", check?.Problem ?? "", now)
         {
             Route = route,
             Source = source,

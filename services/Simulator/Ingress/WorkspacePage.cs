@@ -7,11 +7,14 @@ using Cloud.Simulator.Controllers;
 
 namespace Cloud.Simulator.Ingress;
 
-/// <summary>What a request to a workspace is answered: a page for people, or the same as JSON. Everything is escaped.</summary>
+/// <summary>
+/// What a request to a workspace is answered: a page for people, or the same as JSON. Everything is escaped.
+/// </summary>
 internal sealed record WorkspacePage(int Status, string Host, string Title, string Message, DateTimeOffset Now)
 {
     private const string Style = """
-        body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color:#1b1d22;background:#fff}
+        body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}
+        body{color:#1b1d22;background:#fff}
         h1{font-size:1.6rem;margin:0}p{color:#5d6470}table{border-collapse:collapse;width:100%;margin-top:1.5rem}
         td{padding:.4rem 0;border-top:1px solid #e3e6ea}td:first-child{color:#5d6470;width:10rem}
         @media(prefers-color-scheme:dark){body{color:#e6e8eb;background:#16181d}td{border-color:#2b2f37}}

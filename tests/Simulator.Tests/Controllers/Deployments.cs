@@ -54,11 +54,12 @@ public sealed class Deployments
         cluster.Change("deployments.apps", "web", d => Container(d)["image"] = "nginx:does-not-exist");
         await cluster.Until(() => Reason(cluster, "web") == "ProgressDeadlineExceeded");
         Assert.Equal(2, cluster.List("pods").Count(Pods.IsReady));
-        Assert.Contains(cluster.List("pods"), p =>
-            p.Items("status", "containerStatuses").First().Text("state", "waiting", "reason") is "ImagePullBackOff" or "ErrImagePull");
+        Assert.Contains(cluster.List("pods").SelectMany(p => p.Items("status", "containerStatuses")),
+            c => c.Text("state", "waiting", "reason") is "ImagePullBackOff" or "ErrImagePull");
 
         cluster.Change("deployments.apps", "web", d => Container(d)["image"] = "nginx:1");
-        await cluster.Until(() => Reason(cluster, "web") == "NewReplicaSetAvailable" && cluster.List("pods").Count == 2);
+        await cluster.Until(() =>
+            Reason(cluster, "web") == "NewReplicaSetAvailable" && cluster.List("pods").Count == 2);
         Assert.Equal("3", cluster.Get("deployments.apps", "web")!.Annotation("deployment.kubernetes.io/revision"));
     }
 
@@ -156,7 +157,8 @@ public sealed class Deployments
     private static int Count(LiveCluster cluster, string name, string field)
     {
         var deployment = cluster.Get("deployments.apps", name)!;
-        return deployment.Int("status", "observedGeneration") < deployment.Generation() ? -1 : deployment.Int("status", field);
+        var isCurrent = deployment.Int("status", "observedGeneration") >= deployment.Generation();
+        return isCurrent ? deployment.Int("status", field) : -1;
     }
 
     private static string? Reason(LiveCluster cluster, string name)

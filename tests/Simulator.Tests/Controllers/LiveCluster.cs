@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Cloud.Simulator.ApiServers;
 using Cloud.Simulator.Applications;
 using Cloud.Simulator.Controllers;
+using Cloud.Simulator.Ingress;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -21,9 +22,11 @@ internal sealed class LiveCluster : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromHours(3);
 
     private readonly ApplicationStore _store;
+    private IngressServer? _ingress;
     private int _tick;
 
-    public LiveCluster(int nodes = 4, string cpu = "8", int pods = 110, IClusterApi? api = null, FakeTimeProvider? clock = null)
+    public LiveCluster(
+        int nodes = 4, string cpu = "8", int pods = 110, IClusterApi? api = null, FakeTimeProvider? clock = null)
     {
         Clock = clock ?? new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var settings = new ClusterSettings { Name = "test", Nodes = nodes, Cpu = cpu, Pods = pods };
@@ -42,8 +45,6 @@ internal sealed class LiveCluster : IAsyncDisposable
 
     public ClusterControllers Controllers { get; }
 
-    public ApplicationStore Store => _store;
-
     private static ILogger Log => NullLogger.Instance;
 
     /// <summary>A cluster with the namespace of the story.</summary>
@@ -51,7 +52,9 @@ internal sealed class LiveCluster : IAsyncDisposable
     {
         var cluster = new LiveCluster(nodes, cpu, pods);
         await cluster.Until(() => cluster.Api.Get("nodes", null, $"test-node-{nodes}") is not null);
-        cluster.Api.Create("namespaces", Parse($$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{Namespace}}"} }"""), "test");
+        cluster.Create("namespaces", Parse($$"""
+            {"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{Namespace}}"} }
+            """));
         return cluster;
     }
 
@@ -102,13 +105,24 @@ internal sealed class LiveCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>A client of this cluster's ingress.</summary>
+    public async Task<HttpClient> BrowseAsync()
+    {
+        var settings = new RuntimeSettings { IngressUrl = new Uri("http://127.0.0.1:0") };
+        _ingress = new IngressServer(settings, _store, TimeProvider.System, NullLoggerFactory.Instance);
+        await _ingress.StartAsync([Controllers.Routes], TestContext.Current.CancellationToken);
+        return new HttpClient { BaseAddress = _ingress.Address };
+    }
+
     /// <summary>Lets the cluster finish what it has begun, without letting time pass.</summary>
     public Task Settle() => Controllers.IdleAsync(TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
+        if (_ingress is not null) await _ingress.DisposeAsync();
         await Controllers.StopAsync(TestContext.Current.CancellationToken);
         await Controllers.DisposeAsync();
         _store.Dispose();
+        (Api as IDisposable)?.Dispose();
     }
 }

@@ -10,9 +10,11 @@ internal static class Objects
         {"apiVersion":"apps/v1","kind":"Deployment",
          "metadata":{"name":"{{{name}}}","namespace":"story","labels":{"app":"{{{name}}}"} },
          "spec":{"replicas":{{{replicas}}},"selector":{"matchLabels":{"app":"{{{name}}}"} },
-           "strategy":{"type":"RollingUpdate","rollingUpdate":{"maxSurge":{{{maxSurge}}},"maxUnavailable":{{{maxUnavailable}}} } },
+           "strategy":{"type":"RollingUpdate",
+             "rollingUpdate":{"maxSurge":{{{maxSurge}}},"maxUnavailable":{{{maxUnavailable}}} } },
            "template":{"metadata":{"labels":{"app":"{{{name}}}"} },"spec":{"containers":[
-             {"name":"main","image":"{{{image}}}","resources":{"requests":{"cpu":"{{{cpu}}}","memory":"16Mi"} } }]} } } }
+             {"name":"main","image":"{{{image}}}",
+              "resources":{"requests":{"cpu":"{{{cpu}}}","memory":"16Mi"} } }]} } } }
         """);
 
     public static JsonObject Pod(string name, string spec = """{"containers":[{"name":"main","image":"nginx:1"}]}""") =>
@@ -23,8 +25,9 @@ internal static class Objects
 
     public static JsonObject Job(string name, string command, int backoffLimit) => LiveCluster.Parse($$$"""
         {"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"{{{name}}}","namespace":"story"},
-         "spec":{"completions":1,"parallelism":1,"backoffLimit":{{{backoffLimit}}},"template":{"spec":{"restartPolicy":"Never",
-           "containers":[{"name":"main","image":"busybox:1","command":["{{{command}}}"]}]} } } }
+         "spec":{"completions":1,"parallelism":1,"backoffLimit":{{{backoffLimit}}},
+           "template":{"spec":{"restartPolicy":"Never","containers":[
+             {"name":"main","image":"busybox:1","command":["{{{command}}}"]}]} } } }
         """);
 
     public static JsonObject Secret(string name, string key, string value) => LiveCluster.Parse($$"""
@@ -34,11 +37,13 @@ internal static class Objects
 
     public static JsonObject Service(string name) => LiveCluster.Parse($$$"""
         {"apiVersion":"v1","kind":"Service","metadata":{"name":"{{{name}}}","namespace":"story"},
-         "spec":{"clusterIP":"None","selector":{"app":"{{{name}}}"},"ports":[{"name":"app","port":8065,"targetPort":8065}]} }
+         "spec":{"clusterIP":"None","selector":{"app":"{{{name}}}"},
+           "ports":[{"name":"app","port":8065,"targetPort":8065}]} }
         """);
 
     public static JsonObject Ingress(string name, string host) => LiveCluster.Parse($$$"""
-        {"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"{{{name}}}","namespace":"story","annotations":{} },
+        {"apiVersion":"networking.k8s.io/v1","kind":"Ingress",
+         "metadata":{"name":"{{{name}}}","namespace":"story","annotations":{} },
          "spec":{"rules":[{"host":"{{{host}}}","http":{"paths":[{"path":"/","pathType":"ImplementationSpecific",
            "backend":{"service":{"name":"{{{name}}}","port":{"number":8065} } } }]} }]} }
         """);

@@ -17,7 +17,8 @@ public sealed class Scheduling
 
         var condition = Scheduled(cluster, "late");
         Assert.Equal("Unschedulable", condition.Text("reason"));
-        Assert.StartsWith("0/2 nodes are available: 2 Insufficient cpu.", condition.Text("message"), StringComparison.Ordinal);
+        Assert.StartsWith("0/2 nodes are available: 2 Insufficient cpu.", condition.Text("message"),
+            StringComparison.Ordinal);
         Assert.Equal("Pending", cluster.Get("pods", "late").Text("status", "phase"));
         await cluster.Until(() => cluster.List("events").Any(e => e.Text("reason") == "FailedScheduling"
             && e.Text("involvedObject", "name") == "late"));
@@ -32,12 +33,12 @@ public sealed class Scheduling
         await using var cluster = await LiveCluster.StartAsync(nodes: 2, pods: 3);
         cluster.Create("deployments.apps", Objects.Deployment("web", 8));
         await cluster.Until(() => cluster.List("pods").Count(Pods.IsReady) == 6
-            && cluster.List("pods").Count(p => Conditions.Find(p["status"], "PodScheduled").Text("status") == "False") == 2);
-        var byNode = cluster.List("pods").GroupBy(p => p.Text("spec", "nodeName") ?? "").ToDictionary(g => g.Key, g => g.Count());
-        Assert.Equal(3, byNode["test-node-1"]);
-        Assert.Equal(3, byNode["test-node-2"]);
+            && cluster.List("pods").Count(p => Scheduled(cluster, p.Name()).Text("status") == "False") == 2);
+        Assert.Equal(3, cluster.List("pods").Count(p => p.Text("spec", "nodeName") == "test-node-1"));
+        Assert.Equal(3, cluster.List("pods").Count(p => p.Text("spec", "nodeName") == "test-node-2"));
         var waiting = cluster.List("pods").First(p => p.Text("spec", "nodeName") is null);
-        Assert.Contains("2 Too many pods", Conditions.Find(waiting["status"], "PodScheduled").Text("message"), StringComparison.Ordinal);
+        Assert.Contains("2 Too many pods", Scheduled(cluster, waiting.Name()).Text("message"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -45,7 +46,8 @@ public sealed class Scheduling
     {
         await using var cluster = await LiveCluster.StartAsync(nodes: 2);
         var first = cluster.Api.Get("nodes", null, "test-node-1")!;
-        first["spec"]!["taints"] = new JsonArray(new JsonObject { ["key"] = "dedicated", ["value"] = "x", ["effect"] = "NoSchedule" });
+        first["spec"]!["taints"] = new JsonArray(
+            new JsonObject { ["key"] = "dedicated", ["value"] = "x", ["effect"] = "NoSchedule" });
         cluster.Api.Update("nodes", first, "test");
         await cluster.Settle();
 
@@ -53,7 +55,8 @@ public sealed class Scheduling
             {"nodeSelector":{"kubernetes.io/hostname":"test-node-1"},"containers":[{"name":"main","image":"nginx:1"}]}
             """));
         await cluster.Until(() => Scheduled(cluster, "chosen").Text("reason") == "Unschedulable");
-        Assert.Contains("untolerated taint {dedicated: x}", Scheduled(cluster, "chosen").Text("message"), StringComparison.Ordinal);
+        Assert.Contains("untolerated taint {dedicated: x}", Scheduled(cluster, "chosen").Text("message"),
+            StringComparison.Ordinal);
         cluster.Create("pods", Objects.Pod("tolerant", """
             {"nodeSelector":{"kubernetes.io/hostname":"test-node-1"},"tolerations":[{"operator":"Exists"}],
              "containers":[{"name":"main","image":"nginx:1"}]}

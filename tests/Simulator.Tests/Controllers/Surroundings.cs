@@ -45,7 +45,8 @@ public sealed class Surroundings
             {"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"web","namespace":"story"},
              "spec":{"minAvailable":2,"selector":{"matchLabels":{"app":"web"}}}}
             """));
-        await cluster.Until(() => cluster.Get("poddisruptionbudgets.policy", "web").Int("status", "disruptionsAllowed") == 1);
+        await cluster.Until(() =>
+            cluster.Get("poddisruptionbudgets.policy", "web").Int("status", "disruptionsAllowed") == 1);
     }
 
     [Fact]
@@ -66,14 +67,15 @@ public sealed class Surroundings
         await cluster.Until(() => cluster.List("pods").Count(Pods.IsReady) == 3);
         await cluster.Until(() => cluster.List("events").Count == 0);
         await cluster.Settle();
-        var newest = cluster.List("pods").Concat(cluster.Api.List("nodes")).Concat(cluster.Api.List("leases.coordination.k8s.io"))
-            .Max(o => o.ResourceVersion());
+        var newest = Newest(cluster);
         cluster.Clock.Advance(TimeSpan.FromHours(1));
         await cluster.Settle();
         Assert.Null(await cluster.Controllers.IdleAsync(TestContext.Current.CancellationToken));
-        Assert.Equal(newest, cluster.List("pods").Concat(cluster.Api.List("nodes"))
-            .Concat(cluster.Api.List("leases.coordination.k8s.io")).Max(o => o.ResourceVersion()));
+        Assert.Equal(newest, Newest(cluster));
     }
+
+    private static long Newest(LiveCluster cluster) =>
+        Resources.BuiltIn.SelectMany(k => cluster.Api.List(k.Resource)).Max(o => o.ResourceVersion());
 
     private static int Addresses(LiveCluster cluster) => cluster.Get("endpoints", "web")
         .Items("subsets").Sum(s => s.Items("addresses").Count());
