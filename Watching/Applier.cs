@@ -29,7 +29,9 @@ public sealed class Applier(KubernetesApi api, string fieldManager)
     private const int HashBytes = 12;
 
     /// <summary>Makes the object be as wanted.</summary>
-    /// <param name="desired">Only fields that are ours; metadata needs the name, and the namespace if the kind has one.</param>
+    /// <param name="desired">
+    /// Only fields that are ours; metadata needs the name, and the namespace if the kind has one.
+    /// </param>
     /// <param name="live">The object as last seen, usually from a cache; null when there is none.</param>
     /// <param name="force">Take fields that other managers hold.</param>
     public async Task<Applied<T>> Apply<T>(

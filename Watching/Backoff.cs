@@ -1,6 +1,8 @@
 namespace Cloud.Watching;
 
-/// <summary>Exponential waiting with jitter: each wait is between half and all of a bound that doubles up to a cap.</summary>
+/// <summary>
+/// Exponential waiting with jitter: each wait is between half and all of a bound that doubles up to a cap.
+/// </summary>
 /// <param name="First">Bound of the first wait.</param>
 /// <param name="Longest">Cap of the bound.</param>
 public sealed record Backoff(TimeSpan First, TimeSpan Longest)

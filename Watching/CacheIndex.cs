@@ -3,7 +3,9 @@ using k8s.Models;
 
 namespace Cloud.Watching;
 
-/// <summary>Finds cached objects by a term; made by <see cref="ObjectCache{T}.AddIndex"/> and always current with it.</summary>
+/// <summary>
+/// Finds cached objects by a term; made by <see cref="ObjectCache{T}.AddIndex"/> and always current with it.
+/// </summary>
 public sealed class CacheIndex<T>
     where T : class, IKubernetesObject<V1ObjectMeta>
 {

@@ -64,7 +64,9 @@ internal static class Coverage
         return desired.All(d => live.Any(l => SameKey(l, d, keys) && Covers(l, d)));
     }
 
-    /// <summary>A key field that is not asked for is defaulted by the server, so it cannot tell two elements apart.</summary>
+    /// <summary>
+    /// A key field that is not asked for is defaulted by the server, so it cannot tell two elements apart.
+    /// </summary>
     private static bool SameKey(JsonNode? live, JsonNode? desired, string[] keys) =>
         live is JsonObject l && desired is JsonObject d
         && keys.All(k => d[k] is null || (l[k] is not null && JsonNode.DeepEquals(l[k], d[k])));

@@ -28,7 +28,9 @@ public sealed partial class KubernetesApi : IDisposable
     private readonly string _root;
     private readonly TimeProvider _time;
 
-    /// <summary>Takes over the client and disposes it. See <see cref="KubernetesClients"/> for ways to make one.</summary>
+    /// <summary>
+    /// Takes over the client and disposes it. See <see cref="KubernetesClients"/> for ways to make one.
+    /// </summary>
     public KubernetesApi(Kubernetes client, TimeProvider time)
     {
         _client = client;

@@ -97,7 +97,8 @@ public sealed class KubernetesApiException : Exception
 
     /// <summary>Reads the failure out of a Status object, as it arrives inside a watch.</summary>
     public static KubernetesApiException FromStatus(V1Status status) => new(
-        KindOf(status.Code ?? 500, status.Reason), status.Message ?? status.Reason ?? "The watch failed.", null, status);
+        KindOf(status.Code ?? 500, status.Reason), status.Message ?? status.Reason ?? "The watch failed.", null,
+        status);
 
     /// <summary>
     /// Classifies what a call can throw, including the generated client's own exception types. Null for what is not a

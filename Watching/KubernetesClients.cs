@@ -49,7 +49,9 @@ public static class KubernetesClients
         }
     }
 
-    /// <summary>Connects as a kubeconfig file of this machine says; trusted, so it may refer to files and programs.</summary>
+    /// <summary>
+    /// Connects as a kubeconfig file of this machine says; trusted, so it may refer to files and programs.
+    /// </summary>
     public static KubernetesApi FromFile(string path, TimeProvider time) =>
         Connect(KubernetesClientConfiguration.BuildConfigFromConfigFile(path), time);
 
@@ -131,7 +133,8 @@ public static class KubernetesClients
         Refuse(problems, user?.ClientKey, "client-key", "client-key-data");
         if (user?.ExternalExecution is not null || user?.AuthProvider is not null)
         {
-            problems.Add("Users with 'exec' or 'auth-provider' would run a program here; use a token or a certificate.");
+            problems.Add(
+                "Users with 'exec' or 'auth-provider' would run a program here; use a token or a certificate.");
         }
 
         return problems;

@@ -3,7 +3,9 @@ using k8s.Models;
 
 namespace Cloud.Watching;
 
-/// <summary>What happened to one cached object: Before is null for a new one, After is null for one that is gone.</summary>
+/// <summary>
+/// What happened to one cached object: Before is null for a new one, After is null for one that is gone.
+/// </summary>
 public sealed record ObjectChange<T>(ObjectKey Key, T? Before, T? After);
 
 /// <summary>
@@ -60,7 +62,9 @@ public sealed class ObjectCache<T>
         }
     }
 
-    /// <summary>Adds a way to look objects up by something else than their key. Also covers what is cached already.</summary>
+    /// <summary>
+    /// Adds a way to look objects up by something else than their key. Also covers what is cached already.
+    /// </summary>
     /// <param name="terms">Pure: what one object is to be found under.</param>
     public CacheIndex<T> AddIndex(Func<T, IEnumerable<string>> terms)
     {
@@ -120,7 +124,9 @@ public sealed class ObjectCache<T>
     }
 
     /// <summary>Takes in that an object is gone.</summary>
-    /// <param name="uid">Which one is gone; a younger object of the same name stays. Null removes whatever is there.</param>
+    /// <param name="uid">
+    /// Which one is gone; a younger object of the same name stays. Null removes whatever is there.
+    /// </param>
     public void Remove(ObjectKey key, string? uid)
     {
         T before;

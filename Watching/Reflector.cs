@@ -124,7 +124,8 @@ public sealed class Reflector<T>
             {
                 _log.LogError(e, "Listing {Kind} again: an event could not be read", _kind);
                 version = null;
-                await Fail(new KubernetesApiException(KubernetesErrorKind.ServerFault, e.Message, inner: e), cancellation);
+                var error = new KubernetesApiException(KubernetesErrorKind.ServerFault, e.Message, inner: e);
+                await Fail(error, cancellation);
             }
             catch (StreamFailedException e)
             {
@@ -205,7 +206,9 @@ public sealed class Reflector<T>
         return version;
     }
 
-    /// <summary>Only the reading of the stream is guarded: an exception of a subscriber must not look like its failure.</summary>
+    /// <summary>
+    /// Only the reading of the stream is guarded: an exception of a subscriber must not look like its failure.
+    /// </summary>
     private static async Task<bool> Next(IAsyncEnumerator<WatchEvent<T>> stream, string version)
     {
         try
@@ -257,7 +260,8 @@ public sealed class Reflector<T>
         wait = error.RetryAfter > wait ? error.RetryAfter.Value : wait;
         _log.Log(
             error.Kind == KubernetesErrorKind.Gone ? LogLevel.Information : LogLevel.Warning,
-            "Watching {Kind} failed ({Error}: {Message}); trying again in {Wait}", _kind, error.Kind, error.Message, wait);
+            "Watching {Kind} failed ({Error}: {Message}); trying again in {Wait}",
+            _kind, error.Kind, error.Message, wait);
         await Pause(wait, cancellation);
     }
 

@@ -17,7 +17,9 @@ public sealed record ResourceKind<T>(string Group, string Version, string Plural
     /// <summary>The apiVersion field of manifests: <c>apps/v1</c>, or <c>v1</c> for the core group.</summary>
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
-    /// <summary>Address of the collection, relative to the server's base path; all namespaces when none is given.</summary>
+    /// <summary>
+    /// Address of the collection, relative to the server's base path; all namespaces when none is given.
+    /// </summary>
     public string CollectionPath(string? ns)
     {
         var root = Group.Length == 0 ? $"api/{Version}" : $"apis/{Group}/{Version}";

@@ -2,7 +2,9 @@ using k8s.Models;
 
 namespace Cloud.Watching;
 
-/// <summary>The built-in kinds that the product reads or writes. Custom kinds are declared beside their classes.</summary>
+/// <summary>
+/// The built-in kinds that the product reads or writes. Custom kinds are declared beside their classes.
+/// </summary>
 public static class ResourceKinds
 {
     public static readonly ResourceKind<V1Namespace> Namespaces = new("", "v1", "namespaces", "Namespace", false);

@@ -75,7 +75,9 @@ public sealed class WorkQueue<TKey> : IDisposable
         }
     }
 
-    /// <summary>Asks for work on a key after a wait that grows with each call since the last <see cref="Forget"/>.</summary>
+    /// <summary>
+    /// Asks for work on a key after a wait that grows with each call since the last <see cref="Forget"/>.
+    /// </summary>
     /// <param name="atLeast">Shortest wait, such as the server's Retry-After.</param>
     /// <returns>The wait.</returns>
     public TimeSpan Retry(TKey key, TimeSpan? atLeast = null)

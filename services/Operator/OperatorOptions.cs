@@ -6,7 +6,9 @@ public sealed record OperatorOptions
     /// <summary>Resources in progress at once (<c>MAX_RECONCILING_INSTALLATIONS</c>).</summary>
     public int MaxReconcilingInstallations { get; init; } = 20;
 
-    /// <summary>When a resource that was held back looks again, should nobody call it (<c>REQUEUE_ON_LIMIT_DELAY</c>).</summary>
+    /// <summary>
+    /// When a resource that was held back looks again, should nobody call it (<c>REQUEUE_ON_LIMIT_DELAY</c>).
+    /// </summary>
     public TimeSpan RequeueOnLimitDelay { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Passes at once (<c>MAX_RECONCILE_CONCURRENCY</c>).</summary>

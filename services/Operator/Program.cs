@@ -4,7 +4,7 @@ using Cloud.Operator;
 using Cloud.Operator.Reconciling;
 using OpenTelemetry.Metrics;
 
-var metricsAddress = new Option<string?>("--metrics-addr") { Description = "Address of metrics and health, host:port." };
+var metricsAddress = new Option<string?>("--metrics-addr") { Description = "Where metrics and health listen." };
 var election = new Option<bool>("--enable-leader-election") { Description = "Work only while holding the Lease." };
 var command = new RootCommand("Makes Mattermost resources real.") { metricsAddress, election };
 command.SetAction((arguments, cancellation) =>

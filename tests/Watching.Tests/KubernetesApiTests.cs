@@ -4,6 +4,9 @@ namespace Cloud.Watching.Tests;
 
 public sealed class KubernetesApiTests
 {
+    private const string Context =
+        "current-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+
     [Theory]
     [InlineData(401, "Unauthorized", KubernetesErrorKind.Unauthorized, false)]
     [InlineData(403, "Forbidden", KubernetesErrorKind.Forbidden, false)]
@@ -79,13 +82,14 @@ public sealed class KubernetesApiTests
     [InlineData("", "empty")]
     [InlineData("kind: Config", "no current context")]
     [InlineData(
-        "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {}}]}",
+        Context + "clusters: [{name: c, cluster: {}}]",
         "no server address")]
     [InlineData(
-        "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {server: 'http://x'}}], users: [{name: u, user: {exec: {command: rm, apiVersion: v1}}}]}",
+        Context + "clusters: [{name: c, cluster: {server: 'http://x'}}]\n"
+        + "users: [{name: u, user: {exec: {command: rm, apiVersion: v1}}}]",
         "run a program")]
     [InlineData(
-        "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: {server: 'https://x', certificate-authority: /etc/passwd}}]}",
+        Context + "clusters: [{name: c, cluster: {server: 'https://x', certificate-authority: /etc/passwd}}]",
         "certificate-authority-data")]
     public void A_kubeconfig_that_cannot_be_used_says_why(string text, string part)
     {

@@ -76,7 +76,7 @@ public sealed class ReflectorTests
     {
         await using var run = await Run.Start(s => s
             .ThenList("10", null, ConfigMap("a", "1"))
-            .ThenOpenWatch(Event("MODIFIED", """{"metadata":{"name":"a","namespace":"n"},"data":{"k":{"not":"text"}}}"""))
+            .ThenOpenWatch(Event("MODIFIED", """{"metadata":{"name":"a","namespace":"n"},"data":{"k":{"x":"y"}}}"""))
             .ThenList("20", null, ConfigMap("a", "12", "z")));
 
         await run.Sees("a=z");

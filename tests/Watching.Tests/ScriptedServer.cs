@@ -85,7 +85,8 @@ public sealed class ScriptedServer : IAsyncDisposable
         context.Abort();
     });
 
-    public ScriptedServer ThenStatus(int code, string reason, string message) => ThenJson(Status(code, reason, message), code);
+    public ScriptedServer ThenStatus(int code, string reason, string message) =>
+        ThenJson(Status(code, reason, message), code);
 
     public ValueTask<SeenRequest> Next() => _seen.Reader.ReadAsync(TestContext.Current.CancellationToken);
 
@@ -102,12 +103,13 @@ public sealed class ScriptedServer : IAsyncDisposable
     }
 
     public static string Status(int code, string reason, string message) =>
-        $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"{{reason}}","message":"{{message}}","code":{{code}}}""";
+        $$"""{"kind":"Status","status":"Failure","reason":"{{reason}}","message":"{{message}}","code":{{code}}}""";
 
     public static string Event(string type, string item) => $$"""{"type":"{{type}}","object":{{item}}}""";
 
     public static string ConfigMap(string name, string version, string value = "x") =>
-        $$$"""{"kind":"ConfigMap","metadata":{"name":"{{{name}}}","namespace":"n","uid":"u-{{{name}}}","resourceVersion":"{{{version}}}"},"data":{"k":"{{{value}}}"}}""";
+        $$$"""{"metadata":{"name":"{{{name}}}","namespace":"n","uid":"{{{name}}}","resourceVersion":"{{{version}}}"},"""
+        + $$$""" "data":{"k":"{{{value}}}"}}""";
 
     public async ValueTask DisposeAsync()
     {
@@ -121,7 +123,8 @@ public sealed class ScriptedServer : IAsyncDisposable
         using var reader = new StreamReader(context.Request.Body);
         var body = await reader.ReadToEndAsync(context.RequestAborted);
         var request = new SeenRequest(
-            context.Request.Method, context.Request.Path, context.Request.Query, context.Request.ContentType ?? "", body);
+            context.Request.Method, context.Request.Path, context.Request.Query, context.Request.ContentType ?? "",
+            body);
         _seen.Writer.TryWrite(request);
         if (_script.TryDequeue(out var step))
         {

@@ -30,7 +30,9 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
     /// <summary>How often a candidate looks, and a holder retries.</summary>
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(2);
 
-    /// <summary>How often a holder renews: twice within the deadline, and no more, because an idle operator is to be idle.</summary>
+    /// <summary>
+    /// How often a holder renews: twice within the deadline, and no more, because an idle operator is to be idle.
+    /// </summary>
     private static readonly TimeSpan RenewPeriod = TimeSpan.FromSeconds(4);
 
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(2);
@@ -45,7 +47,7 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
     public bool IsLeading { get; private set; }
 
     /// <summary>Runs the work once this copy leads (at once when there is no election), until cancelled.</summary>
-    /// <exception cref="LeadershipLostException">The Lease was lost; the work has been cancelled and has ended.</exception>
+    /// <exception cref="LeadershipLostException">The Lease was lost; the work has been cancelled.</exception>
     public async Task Lead(Func<CancellationToken, Task> work, CancellationToken cancellation)
     {
         if (!options.EnableLeaderElection)

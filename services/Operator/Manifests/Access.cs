@@ -23,7 +23,10 @@ public static class Access
         [
             new V1PolicyRule
             {
-                ApiGroups = ["batch"], Resources = ["jobs"], ResourceNames = [SetupJob], Verbs = ["get", "list", "watch"],
+                ApiGroups = ["batch"],
+                Resources = ["jobs"],
+                ResourceNames = [SetupJob],
+                Verbs = ["get", "list", "watch"],
             },
         ],
     };
@@ -49,7 +52,8 @@ public static class Access
         {
             throw new SpecProblemException(
                 "ServiceAccountMissing",
-                $"ServiceAccount '{mattermost.Name}' must exist, because spec.fileStore.external.useServiceAccount is set.");
+                $"ServiceAccount '{mattermost.Name}' must exist, "
+                + "because spec.fileStore.external.useServiceAccount is set.");
         }
 
         if (account.Metadata.Annotations is null || !account.Metadata.Annotations.ContainsKey(RoleAnnotation))

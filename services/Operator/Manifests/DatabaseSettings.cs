@@ -39,7 +39,8 @@ public sealed record DatabaseSettings(
     {
         var name = SecretName(spec) ?? throw new SpecProblemException(
             "DatabaseNotSupported",
-            "No external database: set spec.database.external.secret. Databases managed by the MySQL operator are not supported.");
+            "No external database: set spec.database.external.secret. "
+            + "Databases managed by the MySQL operator are not supported.");
         if (secret is null)
         {
             throw new SpecProblemException(
@@ -78,7 +79,9 @@ public sealed record DatabaseSettings(
         }
     }
 
-    /// <summary>The container that holds pods back until the database answers; null when nothing can be asked.</summary>
+    /// <summary>
+    /// The container that holds pods back until the database answers; null when nothing can be asked.
+    /// </summary>
     public V1Container? ReadinessCheck(MattermostSpec spec)
     {
         if (spec.Database?.DisableReadinessCheck == true)
@@ -126,7 +129,9 @@ public sealed record DatabaseSettings(
     private static string? Text(V1Secret secret, string key) =>
         secret.Data is { } values && values.TryGetValue(key, out var bytes) ? Encoding.UTF8.GetString(bytes) : null;
 
-    /// <summary>The address ends up in a shell loop of a pod, so only what such a check can be is let through.</summary>
+    /// <summary>
+    /// The address ends up in a shell loop of a pod, so only what such a check can be is let through.
+    /// </summary>
     private static void RequireUsable(string text, DatabaseEngine engine, string secret)
     {
         string[] schemes = engine switch

@@ -108,7 +108,8 @@ public sealed record FileStoreSettings(
         var wanted = mattermost.Spec.FileStore!.Local!;
         var modes = live?.Spec?.AccessModes is { Count: > 0 } present ? present
             : wanted.AccessModes is { Count: > 0 } asked ? asked : ["ReadWriteMany"];
-        if (live is not null && wanted.AccessModes is { Count: > 0 } other && !other.Order().SequenceEqual(modes.Order()))
+        if (live is not null && wanted.AccessModes is { Count: > 0 } others
+            && !others.Order().SequenceEqual(modes.Order()))
         {
             throw new SpecProblemException(
                 "AccessModesImmutable",

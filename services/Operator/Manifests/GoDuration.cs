@@ -18,7 +18,9 @@ public static class GoDuration
 
     private static readonly TimeSpan Default = TimeSpan.FromMinutes(5);
 
-    /// <summary>The canonical form, <c>5m0s</c> when nothing is given; pods of existing installations bear it.</summary>
+    /// <summary>
+    /// The canonical form, <c>5m0s</c> when nothing is given; pods of existing installations bear it.
+    /// </summary>
     /// <exception cref="SpecProblemException">The text is no duration.</exception>
     public static string Canonical(string? text)
     {

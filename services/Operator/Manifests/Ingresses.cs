@@ -106,7 +106,8 @@ public static class Ingresses
         }
 
         var className = string.IsNullOrEmpty(alb.IngressClassName) ? mattermost.Name : alb.IngressClassName;
-        return Build(mattermost, Names.Overlay(annotations, Clean(alb.Annotations)), className, AlbHosts(mattermost.Spec));
+        annotations = Names.Overlay(annotations, Clean(alb.Annotations));
+        return Build(mattermost, annotations, className, AlbHosts(mattermost.Spec));
     }
 
     private static V1Ingress Build(
@@ -150,10 +151,13 @@ public static class Ingresses
 
     private static List<string> NginxHosts(MattermostSpec spec) => PrimaryHost(spec) is not { Length: > 0 } first
         ? []
-        : [.. (spec.Ingress?.Hosts ?? []).Select(h => h.HostName ?? "").Prepend(first).Where(h => h.Length > 0).Distinct()];
+        : [.. HostNames(spec.Ingress?.Hosts).Prepend(first).Distinct()];
 
     private static List<string> AlbHosts(MattermostSpec spec) =>
-        [.. (spec.AwsLoadBalancerController?.Hosts ?? []).Select(h => h.HostName ?? "").Where(h => h.Length > 0).Distinct()];
+        [.. HostNames(spec.AwsLoadBalancerController?.Hosts).Distinct()];
+
+    private static IEnumerable<string> HostNames(List<HostSpec>? hosts) =>
+        (hosts ?? []).Select(h => h.HostName ?? "").Where(h => h.Length > 0);
 
     private static string? TlsSecret(MattermostSpec spec) => spec.Ingress is { } ingress
         ? ingress.TlsSecret

@@ -41,7 +41,7 @@ public static class Names
         mattermost.Spec.ResourceLabels, mattermost.Spec.PodTemplate?.ExtraLabels, SelectorLabels(mattermost));
 
     /// <summary>Metadata of a namespaced child that bears labels.</summary>
-    public static V1ObjectMeta Metadata(Mattermost mattermost, string name, IDictionary<string, string>? labels) => new()
+    public static V1ObjectMeta Metadata(Mattermost mattermost, string name, IDictionary<string, string> labels) => new()
     {
         Name = name,
         NamespaceProperty = mattermost.Namespace,

@@ -62,7 +62,7 @@ public static class Pods
         };
     }
 
-    /// <exception cref="SpecProblemException">A volume is of a type that reaches into the node or the network.</exception>
+    /// <exception cref="SpecProblemException">A volume reaches into the node or the network.</exception>
     public static void RequireAllowedVolumes(MattermostSpec spec)
     {
         foreach (var volume in spec.Volumes ?? [])
@@ -203,11 +203,12 @@ public static class Pods
             ["prometheus.io/port"] = Names.MetricsPort.ToString(CultureInfo.InvariantCulture),
         };
 
-    private static V1Volume? License(MattermostSpec spec) => string.IsNullOrEmpty(spec.LicenseSecret) ? null : new V1Volume
-    {
-        Name = LicenseVolume,
-        Secret = new V1SecretVolumeSource { SecretName = spec.LicenseSecret },
-    };
+    private static V1Volume? License(MattermostSpec spec) =>
+        string.IsNullOrEmpty(spec.LicenseSecret) ? null : new V1Volume
+        {
+            Name = LicenseVolume,
+            Secret = new V1SecretVolumeSource { SecretName = spec.LicenseSecret },
+        };
 
     private static V1VolumeMount? LicenseMount(MattermostSpec spec) =>
         string.IsNullOrEmpty(spec.LicenseSecret)

@@ -89,7 +89,8 @@ public static class ResourcePatches
 
         if (!SecurityValues(before).Order().SequenceEqual(SecurityValues(after).Order()))
         {
-            throw new JsonPatchException("The patch changes a protected field of a securityContext, which is not allowed.");
+            throw new JsonPatchException(
+                "The patch changes a protected field of a securityContext, which is not allowed.");
         }
     }
 

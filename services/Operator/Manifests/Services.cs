@@ -18,7 +18,7 @@ public static class Services
                 PublishNotReadyAddresses = true,
             },
         };
-        service.Metadata.Annotations = spec.ServiceAnnotations is { Count: > 0 } given ? new Dictionary<string, string>(given) : null;
+        service.Metadata.Annotations = spec.ServiceAnnotations is { Count: > 0 } given ? given.ToDictionary() : null;
         if (spec.AwsLoadBalancerController?.Enabled == true)
         {
             service.Spec.Type = "NodePort";

@@ -71,7 +71,9 @@ public sealed class ClusterView
 
     public ObjectCache<V1RoleBinding> RoleBindings { get; }
 
-    /// <summary>All Secrets by key; of their contents only what tells which keys exist and what kind of database it is.</summary>
+    /// <summary>
+    /// All Secrets by key; of their contents only what tells which keys exist and what kind of database it is.
+    /// </summary>
     public ObjectCache<V1Secret> Secrets { get; }
 
     /// <summary>ReplicaSets under the key of the resource they belong to.</summary>
@@ -116,7 +118,7 @@ public sealed class ClusterView
         void Announce<T>(ObjectChange<T> change, Func<T, ObjectKey> keyOf)
             where T : class, IKubernetesObject<V1ObjectMeta>
         {
-            if (change.After is null || change.Before?.Metadata.ResourceVersion != change.After.Metadata.ResourceVersion)
+            if (change.Before?.Metadata.ResourceVersion != change.After?.Metadata.ResourceVersion)
             {
                 enqueue(keyOf((change.After ?? change.Before)!));
             }
@@ -125,7 +127,8 @@ public sealed class ClusterView
 
     private static ObjectKey ResourceKey<T>(T child)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
-        new(child.Metadata.NamespaceProperty ?? "", child.Metadata.Labels?.TryGetValue(Names.ResourceLabel, out var n) == true ? n : "");
+        new(child.Metadata.NamespaceProperty ?? "",
+            child.Metadata.Labels?.TryGetValue(Names.ResourceLabel, out var name) == true ? name : "");
 
     private static string ResourceTerm(V1ReplicaSet replicaSet) => ResourceKey(replicaSet).ToString();
 

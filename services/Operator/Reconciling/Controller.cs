@@ -109,7 +109,9 @@ public sealed class Controller(
         }
     }
 
-    /// <summary>Keeps the places of the gate true to what the cluster shows, also for resources of a former leader.</summary>
+    /// <summary>
+    /// Keeps the places of the gate true to what the cluster shows, also for resources of a former leader.
+    /// </summary>
     private void Note(ObjectChange<Mattermost> change)
     {
         if (change.After is { } after)

@@ -78,7 +78,9 @@ public sealed class NetworkPhases(KubernetesApi api, ClusterView view, Children 
         return PhaseResult.Next;
     }
 
-    /// <summary>Removes the IngressClass of a resource, which garbage collection cannot reach; not one of another.</summary>
+    /// <summary>
+    /// Removes the IngressClass of a resource, which garbage collection cannot reach; not one of another.
+    /// </summary>
     public async Task DeleteClass(ObjectKey resource, CancellationToken cancellation)
     {
         var key = new ObjectKey("", resource.Name);

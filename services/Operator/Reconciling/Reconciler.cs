@@ -22,7 +22,9 @@ public enum PassEnd
 }
 
 /// <summary>The end of a pass.</summary>
-/// <param name="After">When to look again: exactly for waiting, at least for failing (the server's Retry-After).</param>
+/// <param name="After">
+/// When to look again: exactly for waiting, at least for failing (the server's Retry-After).
+/// </param>
 public sealed record PassResult(PassEnd End, TimeSpan? After = null);
 
 /// <summary>
@@ -112,7 +114,7 @@ public sealed class Reconciler(
         catch (KubernetesApiException e) when (e.Kind == KubernetesErrorKind.Conflict)
         {
             // Somebody wrote at the same time. What they wrote is on its way to the cache: no fault, look again.
-            log.LogDebug("Starting over with {Mattermost} while {Doing}: {Message}", pass.Mattermost.Key, doing, e.Message);
+            log.LogDebug("Starting {Mattermost} over while {Doing}: {Message}", pass.Mattermost.Key, doing, e.Message);
             return new PassResult(PassEnd.Failed);
         }
         catch (Exception e) when (e is SpecProblemException or KubernetesApiException or JsonException)

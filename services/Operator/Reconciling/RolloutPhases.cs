@@ -133,7 +133,9 @@ public sealed class RolloutPhases(KubernetesApi api, ClusterView view, Children 
         return PhaseResult.Wait("the update Job to complete", RecheckJob);
     }
 
-    /// <summary>The predecessor's Job bears no label, so it is in no cache; only one of this resource is removed.</summary>
+    /// <summary>
+    /// The predecessor's Job bears no label, so it is in no cache; only one of this resource is removed.
+    /// </summary>
     private async Task<PhaseResult> ReplaceUnlabelledJob(
         Mattermost mattermost, ObjectKey key, CancellationToken cancellation)
     {
