@@ -20,6 +20,9 @@ public sealed record OperatorOptions
     /// <summary>Namespace of the operator itself, for its Lease (<c>POD_NAMESPACE</c>).</summary>
     public string Namespace { get; init; } = "mattermost-operator";
 
-    /// <summary>Name of this copy of the operator (<c>POD_NAME</c>, else the host's).</summary>
+    /// <summary>
+    /// Name of this copy of the operator, unique among all that run: that of its pod (<c>POD_NAME</c>), or else a random
+    /// one. A container that is started again in the same pod is the same copy and goes on with its Lease at once.
+    /// </summary>
     public string Instance { get; init; } = "";
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Security.Cryptography;
 using Cloud.Operator;
 using Cloud.Operator.Reconciling;
 using OpenTelemetry.Metrics;
@@ -15,7 +16,10 @@ static async Task Run(string? metricsAddress, bool election, CancellationToken c
 {
     var builder = WebApplication.CreateSlimBuilder();
     var settings = builder.Configuration;
-    builder.WebHost.UseUrls(Listening(metricsAddress ?? settings["METRICS_ADDR"] ?? "0.0.0.0:8383"));
+    // "urls" is how a host that gives this program its port says so (ASPNETCORE_URLS).
+    builder.WebHost.UseUrls(
+        (metricsAddress ?? settings["METRICS_ADDR"]) is { Length: > 0 } address ? Listening(address)
+        : settings["urls"] ?? Listening("0.0.0.0:8383"));
     builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(o => o.SingleLine = true);
     var defaults = new OperatorOptions();
     builder.AddOperator(
@@ -27,7 +31,7 @@ static async Task Run(string? metricsAddress, bool election, CancellationToken c
             MaxReconcileConcurrency = settings.GetValue("MAX_RECONCILE_CONCURRENCY", defaults.MaxReconcileConcurrency),
             EnableLeaderElection = election,
             Namespace = settings["POD_NAMESPACE"] ?? defaults.Namespace,
-            Instance = settings["POD_NAME"] ?? Environment.MachineName,
+            Instance = settings["POD_NAME"] ?? $"{Environment.MachineName}_{RandomNumberGenerator.GetHexString(8)}",
         },
         settings["KUBECONFIG"]);
     builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(Measures.MeterName).AddPrometheusExporter());

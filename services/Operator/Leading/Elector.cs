@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Cloud.Watching;
 using k8s.Models;
 
@@ -37,9 +36,10 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
 
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(2);
 
-    private readonly string _identity = $"{options.Instance}_{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+    private readonly string _identity = options.Instance;
     private readonly ObjectKey _key = new(options.Namespace, LeaseName);
 
+    private string? _lastTrouble;
     private string? _seenVersion;
     private long _seenAt;
 
@@ -130,7 +130,10 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
         }
         catch (KubernetesApiException e)
         {
-            log.LogWarning("Not getting hold of {Lease}: {Message}", _key, e.Message);
+            log.Log(
+                e.Message == _lastTrouble ? LogLevel.Debug : LogLevel.Warning,
+                "Not getting hold of {Lease}: {Message}", _key, e.Message);
+            _lastTrouble = e.Message;
             return false;
         }
         catch (OperationCanceledException)

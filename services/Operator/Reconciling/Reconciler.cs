@@ -140,10 +140,12 @@ public sealed class Reconciler(
         };
         var wasStable = mattermost.Status is { State: MattermostState.Stable } before
             && before.ObservedGeneration == mattermost.Metadata.Generation;
-        await Write(pass, status, cancellation);
+        var isNews = await Write(pass, status, cancellation);
         if (verdict.Waits is { } reason)
         {
-            log.LogInformation("{Mattermost} is {State}: {Reason}", mattermost.Key, status.State, reason);
+            log.Log(
+                isNews ? LogLevel.Information : LogLevel.Debug,
+                "{Mattermost} is {State}: {Reason}", mattermost.Key, status.State, reason);
             return new PassResult(PassEnd.Waiting, RecheckHealth);
         }
 
