@@ -11,8 +11,9 @@ public sealed class FaultPoints : Checkpoints
 {
     private readonly Lock _gate = new();
     private readonly List<string> _passed = [];
+    private readonly Dictionary<string, int> _times = new(StringComparer.Ordinal);
     private readonly List<Hold> _holds = [];
-    private readonly List<(Func<bool> Met, TaskCompletionSource Signal)> _waits = [];
+    private readonly List<(string Place, int Times, TaskCompletionSource Signal)> _waits = [];
     private readonly TaskCompletionSource _crashed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _crashAt;
 
@@ -25,6 +26,15 @@ public sealed class FaultPoints : Checkpoints
             {
                 return [.. _passed];
             }
+        }
+    }
+
+    /// <summary>How often a place was passed so far.</summary>
+    public int TimesPassed(string place)
+    {
+        lock (_gate)
+        {
+            return _times.GetValueOrDefault(place);
         }
     }
 
@@ -58,17 +68,19 @@ public sealed class FaultPoints : Checkpoints
         var signal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            bool Met() => _passed.Count(p => p == place) >= times;
-            if (Met())
+            if (_times.GetValueOrDefault(place) >= times)
             {
                 return Task.CompletedTask;
             }
 
-            _waits.Add((Met, signal));
+            _waits.Add((place, times, signal));
         }
 
         return signal.Task.WaitAsync(ct);
     }
+
+    /// <summary>Waits until a place was passed at least once, or the process has crashed.</summary>
+    public Task SettledAsync(string place, CancellationToken ct) => Task.WhenAny(PassedAsync(place, 1, ct), Crashed);
 
     /// <inheritdoc/>
     public override async ValueTask PassAsync(string place, CancellationToken ct)
@@ -83,13 +95,14 @@ public sealed class FaultPoints : Checkpoints
             }
 
             _passed.Add(place);
+            var times = _times[place] = _times.GetValueOrDefault(place) + 1;
             hold = _holds.Find(h => h.Place == place);
             if (hold is not null)
             {
                 _holds.Remove(hold);
             }
 
-            foreach (var wait in _waits.FindAll(w => w.Met()))
+            foreach (var wait in _waits.FindAll(w => w.Place == place && w.Times <= times))
             {
                 _waits.Remove(wait);
                 wait.Signal.TrySetResult();

@@ -16,6 +16,8 @@ namespace Cloud.ServiceDefaults.Tests.Parcels;
 /// <summary>A database, a Redis and a clock that several processes of the parcel service share.</summary>
 public sealed class Depot : IAsyncDisposable
 {
+    private const string Saved = "save.after";
+
     private readonly List<ParcelProcess> _processes = [];
     private readonly TestDatabase _database;
 
@@ -76,6 +78,24 @@ public sealed class Depot : IAsyncDisposable
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = id });
         await using var reader = await command.ExecuteReaderAsync(ct);
         return (await RowMap<Parcel>.ReadAllAsync(reader, ct)).SingleOrDefault();
+    }
+
+    /// <summary>Waits until a row satisfies a condition, looking whenever any process has saved something.</summary>
+    public async Task<Parcel> UntilAsync(string id, Func<Parcel, bool> condition, CancellationToken ct)
+    {
+        while (true)
+        {
+            using var looked = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            var saved = _processes.Select(p => p.Faults.PassedAsync(Saved, p.Faults.TimesPassed(Saved) + 1, looked.Token)).ToList();
+            if (await FindAsync(id, ct) is { } parcel && condition(parcel))
+            {
+                await looked.CancelAsync();
+                return parcel;
+            }
+
+            await await Task.WhenAny(saved);
+            await looked.CancelAsync();
+        }
     }
 
     /// <summary>A row that nobody is told about, as after a crash between commit and nudge.</summary>
@@ -156,19 +176,9 @@ public sealed class ParcelProcess(WebApplication app, FaultPoints faults, Depot 
 
     public Database Database => app.Services.GetRequiredService<Database>();
 
-    /// <summary>Waits until a row satisfies a condition, looking whenever something was saved.</summary>
-    public async Task<Parcel> UntilAsync(string id, Func<Parcel, bool> condition, CancellationToken ct)
-    {
-        for (var saves = 1; ; saves++)
-        {
-            if (await depot.FindAsync(id, ct) is { } parcel && condition(parcel))
-            {
-                return parcel;
-            }
-
-            await faults.PassedAsync("save.after", saves, ct);
-        }
-    }
+    /// <summary>Waits until a row satisfies a condition, looking whenever any process has saved something.</summary>
+    public Task<Parcel> UntilAsync(string id, Func<Parcel, bool> condition, CancellationToken ct) =>
+        depot.UntilAsync(id, condition, ct);
 
     /// <summary>Waits for a state.</summary>
     public Task<Parcel> UntilAsync(string id, ParcelState state, CancellationToken ct) =>

@@ -1,0 +1,93 @@
+using Cloud.ServiceDefaults.Hosting;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Tests.Parcels;
+using Google.Protobuf.WellKnownTypes;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace Cloud.ServiceDefaults.Tests.Storage;
+
+public sealed class Requests
+{
+    private static CancellationToken Ct => Patience.Token;
+
+    [Fact]
+    public async Task A_repeated_request_id_answers_the_same_and_works_once()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
+        var worked = 0;
+        var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => AskAsync(ledger, "id-1", "same", () => ++worked)));
+        Assert.All(answers, answer => Assert.Equal("answer 1", answer));
+        Assert.Equal(1, worked);
+        Assert.Equal("answer 2", await AskAsync(ledger, "id-2", "same", () => ++worked));
+        Assert.Equal("answer 3", await AskAsync(ledger, "", "same", () => ++worked));
+        Assert.Equal("answer 4", await AskAsync(ledger, "", "same", () => ++worked));
+    }
+
+    [Fact]
+    public async Task A_request_id_used_for_something_else_is_refused()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
+        await AskAsync(ledger, "id-1", "one", () => 1);
+        var problem = await Assert.ThrowsAsync<ProblemException>(() => AskAsync(ledger, "id-1", "other", () => 2));
+        Assert.Equal("REQUEST_ID_REUSED", problem.Reason);
+    }
+
+    [Fact]
+    public async Task A_request_that_failed_may_be_sent_again()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
+        await Assert.ThrowsAsync<ProblemException>(() => AskAsync(
+            ledger, "id-1", "same", () => throw Problem.Unavailable("AWAY", "away", TimeSpan.FromSeconds(1))));
+        Assert.Equal("answer 7", await AskAsync(ledger, "id-1", "same", () => 7));
+    }
+
+    [Fact]
+    public async Task After_a_day_an_id_is_new_again()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
+        await AskAsync(ledger, "id-1", "one", () => 1);
+        depot.Clock.Advance(RequestLedger.KeptFor + TimeSpan.FromSeconds(1));
+        Assert.Equal("answer 2", await AskAsync(ledger, "id-1", "other", () => 2));
+    }
+
+    [Fact]
+    public async Task A_map_in_another_order_is_the_same_request()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
+        var there = new Struct { Fields = { ["a"] = Value.ForNumber(1), ["b"] = Value.ForNumber(2) } };
+        var back = new Struct { Fields = { ["b"] = Value.ForNumber(2), ["a"] = Value.ForNumber(1) } };
+        var first = await ledger.OnceAsync("Test", "id-1", there, (_, _) => Task.FromResult(new Int32Value { Value = 1 }), Ct);
+        var second = await ledger.OnceAsync("Test", "id-1", back, (_, _) => Task.FromResult(new Int32Value { Value = 2 }), Ct);
+        Assert.Equal(first, second);
+    }
+
+    [Fact]
+    public void A_page_token_is_bound_to_its_filter()
+    {
+        var filter = PageToken.HashOf("owner", null, "stable");
+        var token = PageToken.Encode(filter, "last/key.with.dots");
+        Assert.True(PageToken.TryDecode(token, filter, out var last));
+        Assert.Equal("last/key.with.dots", last);
+        Assert.False(PageToken.TryDecode(token, PageToken.HashOf("owner", "", "stable"), out _));
+        Assert.False(PageToken.TryDecode(token[..^1] + "!", filter, out _));
+        Assert.False(PageToken.TryDecode("garbage", filter, out _));
+        Assert.False(PageToken.TryDecode("", filter, out _));
+    }
+
+    private static async Task<string> AskAsync(RequestLedger ledger, string requestId, string question, Func<int> work)
+    {
+        var answer = await ledger.OnceAsync(
+            "Test",
+            requestId,
+            new StringValue { Value = question },
+            (_, _) => Task.FromResult(new StringValue { Value = $"answer {work()}" }),
+            Ct);
+        return answer.Value;
+    }
+}
