@@ -26,16 +26,20 @@ internal sealed class LiveCluster : IAsyncDisposable
     private int _tick;
 
     public LiveCluster(
-        int nodes = 4, string cpu = "8", int pods = 110, IClusterApi? api = null, FakeTimeProvider? clock = null)
+        int nodes = 4, string cpu = "8", int pods = 110, IClusterApi? api = null, FakeTimeProvider? clock = null,
+        RuntimeSettings? runtime = null)
     {
         Clock = clock ?? new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var settings = new ClusterSettings { Name = "test", Nodes = nodes, Cpu = cpu, Pods = pods };
         Api = api ?? new ApiServer(settings, Clock, stateDirectory: null);
         _store = new ApplicationStore(TimeProvider.System);
-        var programs = new ContainerPrograms(Clock, MattermostApplication.Repositories.ToDictionary(
-            r => r, IContainerProgram (_) => new MattermostApplication(_store, Clock)));
+        var byRepository = MattermostApplication.Repositories.ToDictionary(
+            r => r, IContainerProgram (_) => new MattermostApplication(_store, Clock));
+        // Real programs live in real time.
+        foreach (var (repository, path) in runtime?.Programs ?? new Dictionary<string, string>())
+            byRepository[repository] = new ChildProgram(path, runtime!, TimeProvider.System, Log);
         Controllers = new ClusterControllers(new SimulatedCluster(settings, Api, new Faults(new Random(1))),
-            new RuntimeSettings(), programs, Clock, new Random(1), Log);
+            runtime ?? new RuntimeSettings(), new ContainerPrograms(Clock, byRepository), Clock, new Random(1), Log);
         Controllers.Start();
     }
 
@@ -48,9 +52,10 @@ internal sealed class LiveCluster : IAsyncDisposable
     private static ILogger Log => NullLogger.Instance;
 
     /// <summary>A cluster with the namespace of the story.</summary>
-    public static async Task<LiveCluster> StartAsync(int nodes = 4, string cpu = "8", int pods = 110)
+    public static async Task<LiveCluster> StartAsync(
+        int nodes = 4, string cpu = "8", int pods = 110, RuntimeSettings? runtime = null)
     {
-        var cluster = new LiveCluster(nodes, cpu, pods);
+        var cluster = new LiveCluster(nodes, cpu, pods, runtime: runtime);
         await cluster.Until(() => cluster.Api.Get("nodes", null, $"test-node-{nodes}") is not null);
         cluster.Create("namespaces", Parse($$"""
             {"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{Namespace}}"} }
