@@ -1,8 +1,8 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using Cloud.ServiceDefaults.Storage;
 using Dapper;
-using Npgsql;
 using NpgsqlTypes;
 using Proto = Cloud.Protos.Metrics.V1;
 
@@ -18,9 +18,10 @@ public sealed class EventStore(Database database)
     /// <summary>PostgreSQL channel that wakes every replica's watchers when the feed has grown.</summary>
     public const string Channel = "metrics_feed";
 
+    /// <summary>In the order in which <see cref="InsertAsync"/> writes.</summary>
     private const string Columns =
         "sequence, source, source_sequence, resource_type, resource, installation, type, old_state, new_state, reason, "
-        + "error_code, actor, request_id, trace_id, resource_version, occurred_at";
+        + "error_code, actor, request_id, trace_id, resource_version, occurred_at, taken_in_at";
 
     /// <summary>The last event of each resource in the batch says where that resource stands.</summary>
     private const string UpdateFleetSql = """
@@ -175,7 +176,7 @@ public sealed class EventStore(Database database)
         DatabaseTransaction tx, long last, List<RecordedEvent> fresh, CancellationToken ct)
     {
         await using var rows = await tx.Connection.BeginBinaryImportAsync(
-            $"COPY events ({Columns}, taken_in_at) FROM STDIN (FORMAT binary)", ct);
+            $"COPY events ({Columns}) FROM STDIN (FORMAT binary)", ct);
         foreach (var e in fresh)
         {
             await rows.StartRowAsync(ct);
@@ -219,36 +220,10 @@ public sealed class EventStore(Database database)
         string where, DynamicParameters parameters, CancellationToken ct)
     {
         await using var connection = await database.OpenAsync(ct);
-        await using var row = (NpgsqlDataReader)await connection.ExecuteReaderAsync(new CommandDefinition(
-            $"SELECT {Columns} FROM events WHERE {where}", parameters, cancellationToken: ct));
-        var found = new List<RecordedEvent>();
-        while (await row.ReadAsync(ct))
-        {
-            found.Add(Map(row));
-        }
-
-        return found;
+        await using var rows = (DbDataReader)await connection.ExecuteReaderAsync(new CommandDefinition(
+            $"SELECT {RowMap<RecordedEvent>.ColumnList} FROM events WHERE {where}", parameters, cancellationToken: ct));
+        return await RowMap<RecordedEvent>.ReadAllAsync(rows, ct);
     }
-
-    private static RecordedEvent Map(NpgsqlDataReader row) => new()
-    {
-        Sequence = row.GetInt64(0),
-        Source = row.GetString(1),
-        SourceSequence = row.GetInt64(2),
-        ResourceType = row.GetString(3),
-        Resource = row.GetString(4),
-        Installation = row.GetString(5),
-        Type = row.GetString(6),
-        OldState = row.GetString(7),
-        NewState = row.GetString(8),
-        Reason = row.GetString(9),
-        ErrorCode = row.GetString(10),
-        Actor = row.GetString(11),
-        RequestId = row.GetString(12),
-        TraceId = row.GetString(13),
-        ResourceVersion = row.GetInt64(14),
-        OccurredAt = row.GetFieldValue<DateTimeOffset>(15),
-    };
 }
 
 /// <summary>Events were handed in that do not continue what is known of their source.</summary>
