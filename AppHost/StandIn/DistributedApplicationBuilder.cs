@@ -68,6 +68,12 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationBui
         _host.Services.AddSingleton(Resources);
         _host.Services.AddHealthChecks();
         _host.Services.AddHostedService<Runner>();
+        if (_interception is not null)
+        {
+            // The signals of a test process are the test runner's.
+            _host.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        }
+
         _host.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMinutes(1));
     }
 
@@ -99,6 +105,13 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationBui
         entry?.GetCustomAttributes<AssemblyMetadataAttribute>()
             .FirstOrDefault(a => a.Key.Equals("apphostprojectpath", StringComparison.OrdinalIgnoreCase))?.Value
         ?? AppContext.BaseDirectory;
+
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 
     private sealed class ResourceBuilder<T>(IDistributedApplicationBuilder application, T resource) : IResourceBuilder<T>
         where T : IResource

@@ -1,6 +1,7 @@
 using System.Collections;
 using Aspire.Hosting.ApplicationModel;
 using Cloud.Processes;
+using Microsoft.Extensions.Configuration;
 
 namespace Aspire.Hosting.Running;
 
@@ -62,6 +63,11 @@ internal static class Launch
             }
         }
 
+        foreach (var project in resource.Annotations.OfType<IProjectMetadata>())
+        {
+            AddLaunchProfile(project, variables);
+        }
+
         variables["OTEL_SERVICE_NAME"] = resource.Name;
         variables["OTEL_RESOURCE_ATTRIBUTES"] = $"service.instance.id={replicaId}";
         variables["LOGGING__CONSOLE__FORMATTERNAME"] = "simple";
@@ -93,6 +99,22 @@ internal static class Launch
         }
 
         return variables;
+    }
+
+    // The first profile of the project, as "dotnet run" takes it.
+    private static void AddLaunchProfile(IProjectMetadata project, Dictionary<string, string?> variables)
+    {
+        var path = Path.Combine(Path.GetDirectoryName(project.ProjectPath)!, "Properties", "launchSettings.json");
+        var profile = new ConfigurationBuilder().AddJsonFile(path, optional: true).Build()
+            .GetSection("profiles").GetChildren().FirstOrDefault(section => section["commandName"] == "Project");
+        if (profile is not null)
+        {
+            variables["DOTNET_LAUNCH_PROFILE"] = profile.Key;
+            foreach (var variable in profile.GetSection("environmentVariables").GetChildren())
+            {
+                variables[variable.Key] = variable.Value;
+            }
+        }
     }
 
     private static async Task<string> TextAsync(object value, CancellationToken cancellationToken) => value switch

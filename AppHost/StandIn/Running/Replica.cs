@@ -24,10 +24,12 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
 {
     private const int AttemptsBeforeGivingUp = 3;
     private const int LogLinesShown = 12;
+    private const int LogLineShown = 240;
     private const long LogBytesKept = 10 * 1024 * 1024;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongLife = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(10);
 
     private GuardedProcess? _process;
     private bool _wasWell;
@@ -77,6 +79,7 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
             }
 
             failures = lived > LongLife ? 1 : failures + 1;
+            _wasWell |= lived > Settled;
             if (!_wasWell && failures >= AttemptsBeforeGivingUp)
             {
                 Publish(KnownResourceStates.FailedToStart, exitCode);
@@ -137,8 +140,9 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
 
     private void Report(string? wrong, long began)
     {
-        var checks = Resource.Annotations.Any(a => a is HealthCheckAnnotation or HttpHealthAnnotation);
-        if (wrong is null && checks)
+        // Where nothing can be asked, running is all there is to see, and proves little.
+        var asked = Resource.Annotations.Any(a => a is HealthCheckAnnotation or HttpHealthAnnotation);
+        if (wrong is null && asked)
         {
             var took = TimeProvider.System.GetElapsedTime(began);
             Say(_wasWell ? "well again" : $"ready ({took.TotalSeconds:0.0} s)");
@@ -149,7 +153,7 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
         }
 
         IsHealthy = wrong is null;
-        _wasWell |= IsHealthy;
+        _wasWell |= IsHealthy && asked;
         Publish(KnownResourceStates.Running);
     }
 
@@ -176,6 +180,9 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
 
     private string LogPath => Path.Combine(context.LogDirectory, $"{id}.log");
 
+    private static string Shortened(string line) =>
+        line.Length <= LogLineShown ? line : $"{line.AsSpan(0, LogLineShown)}...";
+
     private FileStream OpenLog()
     {
         Directory.CreateDirectory(context.LogDirectory);
@@ -193,6 +200,6 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
         using var reader = new StreamReader(file);
         var lines = (await reader.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Where(line => !line.TrimStart().StartsWith("at ", StringComparison.Ordinal));
-        return string.Join('\n', lines.TakeLast(LogLinesShown).Select(line => $"    {line}"));
+        return string.Join('\n', lines.TakeLast(LogLinesShown).Select(line => $"    {Shortened(line)}"));
     }
 }
