@@ -25,12 +25,13 @@ namespace Aspire.Npgsql
 
 namespace Microsoft.Extensions.Hosting
 {
-    /// <summary>Stands in for the Aspire.Npgsql package where it does not restore: same name, same registrations, so that
-    /// leaving this file out of the build and referencing the package changes nothing else.</summary>
+    /// <summary>Stands in for the Aspire.Npgsql package where it does not restore: same name, same registrations, so
+    /// that leaving this file out of the build and referencing the package changes nothing else.</summary>
     public static class AspirePostgreSqlNpgsqlExtensions
     {
         /// <summary>Registers <see cref="NpgsqlDataSource"/> for a named connection string.</summary>
-        /// <exception cref="InvalidOperationException">At first use, when there is no such connection string.</exception>
+        /// <exception cref="InvalidOperationException">At first use, when there is no such connection
+        /// string.</exception>
         public static void AddNpgsqlDataSource(
             this IHostApplicationBuilder builder,
             string connectionName,

@@ -22,7 +22,8 @@ namespace Aspire.StackExchange.Redis
 namespace Microsoft.Extensions.Hosting
 {
     /// <summary>Stands in for the Aspire.StackExchange.Redis package where it does not restore: same name, same
-    /// registrations, so that leaving this file out of the build and referencing the package changes nothing else.</summary>
+    /// registrations, so that leaving this file out of the build and referencing the package changes nothing
+    /// else.</summary>
     public static class AspireRedisExtensions
     {
         /// <summary>Registers a lazy <see cref="IConnectionMultiplexer"/> for a named connection string.</summary>

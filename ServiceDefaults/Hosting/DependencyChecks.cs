@@ -35,5 +35,6 @@ internal sealed class RedisCheck(RedisLink redis) : IHealthCheck
         HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(redis.Connected is not null
             ? HealthCheckResult.Healthy()
-            : HealthCheckResult.Degraded("Redis does not answer: leases and nudges fall back to PostgreSQL and the sweep."));
+            : HealthCheckResult.Degraded(
+                "Redis does not answer: leases and nudges fall back to PostgreSQL and the sweep."));
 }

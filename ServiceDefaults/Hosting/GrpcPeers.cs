@@ -20,8 +20,8 @@ public static class GrpcPeers
 
     /// <summary>Registers a typed client of a service by its discovery name; its endpoint <c>grpc</c> is looked up as
     /// <c>services:&lt;name&gt;:grpc:0</c>. Calls carry the actor and the trace; a unary call without a deadline gets
-    /// <see cref="DeadlineDefault"/>; reads are tried again twice when the peer is unavailable. Nothing else is: the pass
-    /// retries.</summary>
+    /// <see cref="DeadlineDefault"/>; reads are tried again twice when the peer is unavailable. Nothing else is: the
+    /// pass retries.</summary>
     public static IHttpClientBuilder AddGrpcPeer<TClient>(this IServiceCollection services, string serviceName)
         where TClient : ClientBase
     {

@@ -17,7 +17,10 @@ public static class Problem
 
     /// <summary>There is no such resource.</summary>
     public static ProblemException NotFound(string resourceName) => new(
-        StatusCode.NotFound, "RESOURCE_NOT_FOUND", $"{resourceName} does not exist.", Resource(resourceName, "not found"));
+        StatusCode.NotFound,
+        "RESOURCE_NOT_FOUND",
+        $"{resourceName} does not exist.",
+        Resource(resourceName, "not found"));
 
     /// <summary>The request is wrong; all wrong fields at once.</summary>
     public static ProblemException Invalid(params FieldProblem[] fields)
@@ -112,7 +115,7 @@ public static class Problem
     private static Rpc.ResourceInfo Resource(string name, string description) => new()
     {
         ResourceName = name,
-        ResourceType = name.Contains('/', StringComparison.Ordinal) ? name[..name.IndexOf('/', StringComparison.Ordinal)] : "",
+        ResourceType = name.Split('/') is [var collection, _, ..] ? collection : "",
         Description = description,
     };
 

@@ -52,7 +52,8 @@ public sealed class ProblemException : Exception
 /// <param name="Reason">UPPER_SNAKE_CASE, for programs.</param>
 public sealed record FieldProblem(string Field, string Description, string Reason);
 
-/// <summary>Collects everything that is wrong with a request, so that its caller is told once about all of it.</summary>
+/// <summary>Collects everything that is wrong with a request, so that its caller is told once about all of
+/// it.</summary>
 public sealed class FieldProblems
 {
     private readonly List<FieldProblem> _all = [];

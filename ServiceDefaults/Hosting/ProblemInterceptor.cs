@@ -96,14 +96,15 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         }
 
         var actor = context.RequestHeaders.GetValue(ActorHeader);
+        actor = string.IsNullOrWhiteSpace(actor) ? RequestContext.AnonymousActor : actor;
         RequestContext.Current = new RequestContext(
-            string.IsNullOrWhiteSpace(actor) ? RequestContext.AnonymousActor : actor[..Math.Min(actor.Length, ActorLengthMax)],
-            RequestIdOf(request));
+            actor[..Math.Min(actor.Length, ActorLengthMax)], RequestIdOf(request));
         if (!schema.IsReady)
         {
             try
             {
-                await schema.ReadyAsync(context.CancellationToken).WaitAsync(SchemaWait, time, context.CancellationToken);
+                var ct = context.CancellationToken;
+                await schema.ReadyAsync(ct).WaitAsync(SchemaWait, time, ct);
             }
             catch (TimeoutException)
             {
@@ -127,7 +128,7 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
             _ when DatabaseTrouble.IsAway(e) => Away(e, context),
             RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded } peer => PeerAway(peer),
             RpcException rpc when rpc.GetRpcStatus() is { } rich => rich,
-            RpcException rpc => Plain(rpc.StatusCode, "PEER_" + rpc.StatusCode.ToString().ToUpperInvariant(), rpc.Status.Detail),
+            RpcException rpc => Plain(rpc.StatusCode, Failure.ReasonOf(rpc), rpc.Status.Detail),
             BadHttpRequestException bad => Plain(StatusCode.InvalidArgument, "BAD_REQUEST", bad.Message),
             _ => Unexpected(e, context),
         };
@@ -148,17 +149,20 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
     private Rpc.Status Away(Exception e, ServerCallContext context)
     {
         logger.LogWarning("Refusing {Method}: PostgreSQL does not answer ({Reason})", context.Method, e.Message);
-        return Problem.Unavailable("DATABASE_UNAVAILABLE", "The database does not answer; nothing was changed for sure "
-            + "unless you see it: send the same request_id again.", RetryAfter).ToRpcStatus();
+        return Problem.Unavailable(
+            "DATABASE_UNAVAILABLE",
+            "The database does not answer. Send the request again with the same request_id: it takes effect once.",
+            RetryAfter).ToRpcStatus();
     }
 
-    private static Rpc.Status PeerAway(RpcException peer) => Problem.Unavailable(
-        peer.GetRpcStatus()?.GetDetail<Rpc.ErrorInfo>()?.Reason ?? "PEER_UNAVAILABLE", peer.Status.Detail, RetryAfter).ToRpcStatus();
+    private static Rpc.Status PeerAway(RpcException peer) =>
+        Problem.Unavailable(Failure.ReasonOf(peer), peer.Status.Detail, RetryAfter).ToRpcStatus();
 
     private Rpc.Status Unexpected(Exception e, ServerCallContext context)
     {
         logger.LogError(e, "Failing {Method} unexpectedly", context.Method);
-        return Plain(StatusCode.Internal, "INTERNAL", "Something went wrong here; it was logged under the request id given.");
+        return Plain(
+            StatusCode.Internal, "INTERNAL", "Something went wrong here; it was logged under the request id given.");
     }
 
     private static Rpc.Status Plain(StatusCode code, string reason, string message) => new()

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -6,7 +7,8 @@ using StackExchange.Redis;
 namespace Cloud.ServiceDefaults.Hosting;
 
 /// <summary>The connection to Redis, which a service can always do without. It is made in the background: a service
-/// starts and serves with Redis down, and everybody asks <see cref="Connected"/> before use instead of waiting.</summary>
+/// starts and serves with Redis down, and everybody asks <see cref="Connected"/> before use instead of
+/// waiting.</summary>
 public sealed class RedisLink(IServiceProvider services, ILogger<RedisLink> logger) : IHostedService
 {
     private readonly Lock _gate = new();
@@ -64,7 +66,7 @@ public sealed class RedisLink(IServiceProvider services, ILogger<RedisLink> logg
                 if (change.ConnectionType == ConnectionType.Interactive)
                 {
                     logger.LogWarning(
-                        "Losing Redis ({Failure}): leases fall back to PostgreSQL, nudges between processes wait for the sweep",
+                        "Losing Redis ({Failure}): leases fall back to PostgreSQL, nudges to other processes are lost",
                         change.FailureType);
                 }
             };
@@ -82,7 +84,7 @@ public sealed class RedisLink(IServiceProvider services, ILogger<RedisLink> logg
 
     private void Announce(IConnectionMultiplexer redis)
     {
-        logger.LogInformation("Using Redis at {Endpoints}", string.Join(", ", redis.GetEndPoints().Select(e => e.ToString())));
+        logger.LogInformation("Using Redis at {Endpoints}", string.Join<EndPoint>(", ", redis.GetEndPoints()));
         Func<IConnectionMultiplexer, Task>[] listeners;
         lock (_gate)
         {

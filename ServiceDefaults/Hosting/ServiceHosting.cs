@@ -26,10 +26,10 @@ public static class ServiceHosting
     private const string LiveTag = "live";
     private const int AutoPrepareMax = 100;
 
-    /// <summary>Telemetry, health, gRPC server and client defaults, service discovery, PostgreSQL (<c>cloud-db</c>), Redis
-    /// (<c>redis</c>), data protection, clock, migrations, outbox and the parts of supervision.</summary>
-    /// <param name="name">The service's discovery name; also the source of its events. <c>metrics</c> delivers its events
-    /// nowhere unless it registers an <see cref="IEventSink"/> itself.</param>
+    /// <summary>Telemetry, health, gRPC server and client defaults, service discovery, PostgreSQL (<c>cloud-db</c>),
+    /// Redis (<c>redis</c>), data protection, clock, migrations, outbox and the parts of supervision.</summary>
+    /// <param name="name">The service's discovery name; also the source of its events. <c>metrics</c> delivers its
+    /// events nowhere unless it registers an <see cref="IEventSink"/> itself.</param>
     /// <param name="migrations">The assembly with <c>Migrations/*.sql</c> embedded; default the program's.</param>
     public static WebApplicationBuilder AddServiceDefaults(
         this WebApplicationBuilder builder, string name, Assembly? migrations = null)
@@ -53,7 +53,8 @@ public static class ServiceHosting
         return builder;
     }
 
-    /// <summary>Maps <c>/health</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>, gRPC health and reflection.</summary>
+    /// <summary>Maps <c>/health</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>, gRPC health and
+    /// reflection.</summary>
     public static WebApplication MapServiceDefaults(this WebApplication app)
     {
         app.MapHealthChecks("/health", Answering(ReadyTag));

@@ -13,7 +13,8 @@ namespace Cloud.ServiceDefaults.Storage;
 /// </summary>
 public sealed class ChangeFeed
 {
-    /// <summary>Longest delay of a change whose nudge was lost, and the time between bookmarks of a quiet feed.</summary>
+    /// <summary>Longest delay of a change whose nudge was lost, and the time between bookmarks of a quiet
+    /// feed.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(15);
 
     /// <summary>The noun under which the numbering nudges the readers of a resource type.</summary>
@@ -31,7 +32,8 @@ public sealed class ChangeFeed
     /// <summary>The newest position: everything committed later comes after it.</summary>
     public async Task<long> PositionAsync(CancellationToken ct) => (await _outbox.ProgressAsync(ct)).LastSequence;
 
-    /// <summary>Events of a resource type after a position and bookmarks between them, for as long as the caller reads.</summary>
+    /// <summary>Events of a resource type after a position and bookmarks between them, for as long as the caller
+    /// reads.</summary>
     /// <exception cref="ProblemException"><c>RESUME_TOKEN_TOO_OLD</c> (OutOfRange).</exception>
     public async IAsyncEnumerable<FeedMessage> ReadAsync(
         string resourceType, long after, [EnumeratorCancellation] CancellationToken ct)
@@ -60,12 +62,13 @@ public sealed class ChangeFeed
 
             // Events of other types move the position on too; a quiet type must not fall behind what is pruned.
             after = Math.Max(after, progress.LastSequence);
-            if (events.Count == 0 && bookmarkAt <= _time.GetUtcNow())
+            var quiet = events.Count == 0 && bookmarkAt <= _time.GetUtcNow();
+            if (quiet)
             {
                 yield return new FeedMessage(after, null);
             }
 
-            bookmarkAt = events.Count > 0 || bookmarkAt <= _time.GetUtcNow() ? _time.GetUtcNow() + LookEvery : bookmarkAt;
+            bookmarkAt = quiet || events.Count > 0 ? _time.GetUtcNow() + LookEvery : bookmarkAt;
             pulse.RaiseAt(bookmarkAt);
             await pulse.WaitAsync(ct);
         }

@@ -2,14 +2,16 @@ using Npgsql;
 
 namespace Cloud.ServiceDefaults.Storage;
 
-/// <summary>A service's own PostgreSQL schema. Work that belongs together runs in one transaction; events appended in it
-/// are committed with it, and only after the commit is anybody told: nudges of the events, then the outbox.</summary>
+/// <summary>A service's own PostgreSQL schema. Work that belongs together runs in one transaction; events appended in
+/// it are committed with it, and only after the commit is anybody told: nudges of the events, then the
+/// outbox.</summary>
 /// <remarks>A crash between commit and nudge loses the nudge alone: the row is due in PostgreSQL and the supervisor's
 /// timer or sweep finds it; the outbox has its own sweep.</remarks>
 public sealed class Database(
     NpgsqlDataSource source, INudges nudges, OutboxSignal outbox, Checkpoints checkpoints, TimeProvider time)
 {
-    /// <summary>Now, in the resolution of PostgreSQL (microseconds), so that a value read back equals the one written.</summary>
+    /// <summary>Now, in the resolution of PostgreSQL (microseconds), so that a value read back equals the one
+    /// written.</summary>
     public DateTimeOffset Now
     {
         get
@@ -30,7 +32,8 @@ public sealed class Database(
     /// <summary>An open connection of the pool; the caller disposes it.</summary>
     public async Task<NpgsqlConnection> OpenAsync(CancellationToken ct) => await source.OpenConnectionAsync(ct);
 
-    /// <summary>Runs <paramref name="work"/> in one READ COMMITTED transaction and commits. An exception rolls back.</summary>
+    /// <summary>Runs <paramref name="work"/> in one READ COMMITTED transaction and commits. An exception rolls
+    /// back.</summary>
     public async Task<T> InTransactionAsync<T>(
         Func<DatabaseTransaction, CancellationToken, Task<T>> work, CancellationToken ct)
     {

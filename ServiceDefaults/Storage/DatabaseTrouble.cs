@@ -5,7 +5,8 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <summary>Tells "PostgreSQL does not answer now" from "PostgreSQL refuses this".</summary>
 internal static class DatabaseTrouble
 {
-    /// <summary>SqlState classes of a server that is there but not now: connection, resources, shutdown or start.</summary>
+    /// <summary>SqlState classes of a server that is there but not now: connection, resources, shutdown or
+    /// start.</summary>
     private static readonly string[] AwayStates = ["08", "53", "57P"];
 
     /// <summary>Whether trying the same again later can help without anything else changing.</summary>

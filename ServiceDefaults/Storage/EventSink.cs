@@ -9,8 +9,8 @@ namespace Cloud.ServiceDefaults.Storage;
 public interface IEventSink
 {
     /// <summary>Takes events in order; what is known already is skipped.</summary>
-    /// <returns>The highest sequence now known of the source. Lower than what precedes the first event given: there is a
-    /// gap, and delivery begins again from there.</returns>
+    /// <returns>The highest sequence now known of the source. Lower than what precedes the first event given: there
+    /// is a gap, and delivery begins again from there.</returns>
     Task<long> AppendAsync(string source, IReadOnlyList<StoredEvent> events, CancellationToken ct);
 }
 

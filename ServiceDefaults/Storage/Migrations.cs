@@ -17,7 +17,8 @@ public static class Migrations
 
     private const string LockSql = "SELECT pg_advisory_lock(hashtext('migrations'), hashtext(current_schema()))";
 
-    /// <summary>The one file of a service's <c>Migrations</c> folder that is documentation: the whole schema in one read.</summary>
+    /// <summary>The one file of a service's <c>Migrations</c> folder that is documentation: the whole schema in one
+    /// read.</summary>
     private const string SchemaDocument = ".schema.sql";
 
     /// <summary>Runs what has not run yet. Unqualified names resolve through the connection's search path.</summary>

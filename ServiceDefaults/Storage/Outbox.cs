@@ -3,7 +3,8 @@ using NpgsqlTypes;
 
 namespace Cloud.ServiceDefaults.Storage;
 
-/// <summary>The SQL of the table <c>outbox</c> that writers share: the column list and the parameters of an event.</summary>
+/// <summary>The SQL of the table <c>outbox</c> that writers share: the column list and the parameters of an
+/// event.</summary>
 internal static class Outbox
 {
     public const string Columns =
@@ -44,9 +45,12 @@ internal static class Outbox
             TypedValue = (e.OccurredAt == default ? now : e.OccurredAt).ToUniversalTime(),
         });
         AddText(parameters, e.Parent);
-        parameters.Add(new NpgsqlParameter { Value = (object?)e.Snapshot ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bytea });
+        Add(parameters, NpgsqlDbType.Bytea, e.Snapshot);
     }
 
     private static void AddText(NpgsqlParameterCollection parameters, string? value) =>
-        parameters.Add(new NpgsqlParameter { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        Add(parameters, NpgsqlDbType.Text, value);
+
+    private static void Add(NpgsqlParameterCollection parameters, NpgsqlDbType type, object? value) =>
+        parameters.Add(new NpgsqlParameter { Value = value ?? DBNull.Value, NpgsqlDbType = type });
 }

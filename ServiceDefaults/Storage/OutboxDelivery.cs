@@ -7,12 +7,13 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <summary>
 /// Numbers this service's events and delivers them. Every process does both, for what it wrote itself and what others
 /// left behind; processes take turns on advisory locks in PostgreSQL, so no leader is elected and Redis is not needed.
-/// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is delivered
-/// at least once, in the order of sequence, and taken in once (the receiver skips what it knows).</para>
-/// <para>Crash after the commit, before the numbering: another process's next numbering, or the sweep, takes them along.
-/// Crash after delivery, before the mark: they are sent again and skipped. Receiver away: retried with doubling waits up
-/// to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own. Receiver knows less than
-/// was delivered (it was restored from a backup): delivery goes back to where it says, as far as events are kept.</para>
+/// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is
+/// delivered at least once, in the order of sequence, and taken in once (the receiver skips what it knows).</para>
+/// <para>Crash after the commit, before the numbering: another process's next numbering, or the sweep, takes them
+/// along. Crash after delivery, before the mark: they are sent again and skipped. Receiver away: retried with
+/// doubling waits up to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own.
+/// Receiver knows less than was delivered (it was restored from a backup): delivery goes back to where it says, as
+/// far as events are kept.</para>
 /// </summary>
 internal sealed class OutboxDelivery : BackgroundService
 {
@@ -62,7 +63,8 @@ internal sealed class OutboxDelivery : BackgroundService
             LoopAsync("delivery", _numbered, DeliverAllAsync, stoppingToken));
     }
 
-    /// <summary>Runs a job whenever its pulse is raised and at every sweep, with doubling waits while it fails.</summary>
+    /// <summary>Runs a job whenever its pulse is raised and at every sweep, with doubling waits while it
+    /// fails.</summary>
     private async Task LoopAsync(string job, Pulse pulse, Func<CancellationToken, Task> run, CancellationToken ct)
     {
         var wait = TimeSpan.Zero;
@@ -85,7 +87,7 @@ internal sealed class OutboxDelivery : BackgroundService
                     _logger.LogWarning("Retrying outbox {Job} until it works: {Reason}", job, e.Message);
                 }
 
-                wait = wait == TimeSpan.Zero ? RetryFirst : TimeSpan.FromTicks(Math.Min(wait.Ticks * 2, RetryLongest.Ticks));
+                wait = wait == TimeSpan.Zero ? RetryFirst : wait * 2 < RetryLongest ? wait * 2 : RetryLongest;
                 await Task.Delay(wait, _time, ct);
                 continue;
             }
@@ -133,7 +135,9 @@ internal sealed class OutboxDelivery : BackgroundService
             }
 
             var known = await _sink.AppendAsync(_service.Name, events, ct);
-            delivered = known >= delivered ? await MarkAsync(known, ct) : await RewindAsync(known, progress.PrunedThrough, ct);
+            delivered = known >= delivered
+                ? await MarkAsync(known, ct)
+                : await RewindAsync(known, progress.PrunedThrough, ct);
         }
 
         await OutboxStore.EndDeliveryTurnAsync(turn, ct);
@@ -151,7 +155,7 @@ internal sealed class OutboxDelivery : BackgroundService
         {
             throw new RpcException(new Status(
                 StatusCode.DataLoss,
-                $"The receiver knows events through {known} only, but those through {prunedThrough} are no longer kept."));
+                $"The receiver knows events through {known}, but those through {prunedThrough} are no longer kept."));
         }
 
         _logger.LogWarning("Delivering events again from {Sequence}: the receiver does not know them", known + 1);

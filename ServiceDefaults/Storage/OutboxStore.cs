@@ -78,13 +78,11 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     {
         await using var connection = await source.OpenConnectionAsync(ct);
         // One batch is one transaction, and each statement of it sees what was committed before that statement began.
+        var number = new NpgsqlBatchCommand(NumberSql);
+        number.Parameters.Add(new NpgsqlParameter<int> { TypedValue = NumberedAtOnceMax });
         await using var batch = new NpgsqlBatch(connection)
         {
-            BatchCommands =
-            {
-                new NpgsqlBatchCommand(NumberLockSql),
-                new NpgsqlBatchCommand(NumberSql) { Parameters = { new NpgsqlParameter<int> { TypedValue = NumberedAtOnceMax } } },
-            },
+            BatchCommands = { new NpgsqlBatchCommand(NumberLockSql), number },
         };
         await using var reader = await batch.ExecuteReaderAsync(ct);
         await reader.NextResultAsync(ct);
@@ -115,7 +113,8 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         return events;
     }
 
-    /// <summary>Events of one resource type after a sequence, and how far the feed was numbered and pruned then.</summary>
+    /// <summary>Events of one resource type after a sequence, and how far the feed was numbered and pruned
+    /// then.</summary>
     public async Task<(OutboxProgress Progress, IReadOnlyList<StoredEvent> Events)> ReadAsync(
         string resourceType, long after, int max, CancellationToken ct)
     {
@@ -177,8 +176,10 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     /// <summary>The feed knows less than was believed: deliver again from there.</summary>
     public Task RewindAsync(long through, CancellationToken ct) => SetAsync(RewindSql, through, ct);
 
-    /// <summary>Deletes a bounded number of old events up to a sequence, the newest <paramref name="keptMin"/> never.</summary>
-    public async Task<long> PruneAsync(long through, long keptMin, DateTimeOffset olderThan, int max, CancellationToken ct)
+    /// <summary>Deletes a bounded number of old events up to a sequence, the newest <paramref name="keptMin"/>
+    /// never.</summary>
+    public async Task<long> PruneAsync(
+        long through, long keptMin, DateTimeOffset olderThan, int max, CancellationToken ct)
     {
         await using var command = source.CreateCommand(PruneSql);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = through });

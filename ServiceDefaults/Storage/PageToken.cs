@@ -20,7 +20,8 @@ public static class PageToken
             joined.Append(part?.Length ?? -1).Append(':').Append(part);
         }
 
-        return Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(joined.ToString())).AsSpan(0, HashBytes));
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(joined.ToString()));
+        return Base64Url.EncodeToString(hash.AsSpan(0, HashBytes));
     }
 
     /// <summary>A token that continues after <paramref name="lastKey"/>.</summary>

@@ -6,9 +6,9 @@ using NpgsqlTypes;
 namespace Cloud.ServiceDefaults.Storage;
 
 /// <summary>
-/// Makes a mutation happen once per <c>request_id</c> (AIP-155). The ledger row and the work commit together, so a crash
-/// leaves either both or neither, and a repeat that arrives while the first is still at work waits on the row's lock and
-/// then answers the same. Work that fails is not remembered: its repeat is a new try. Rows are kept for
+/// Makes a mutation happen once per <c>request_id</c> (AIP-155). The ledger row and the work commit together, so a
+/// crash leaves either both or neither, and a repeat that arrives while the first is still at work waits on the row's
+/// lock and then answers the same. Work that fails is not remembered: its repeat is a new try. Rows are kept for
 /// <see cref="KeptFor"/>; after that an id may be used anew.
 /// </summary>
 public sealed class RequestLedger(Database database)
@@ -56,8 +56,9 @@ public sealed class RequestLedger(Database database)
                 "request_id", $"must be at most {RequestIdLengthMax} characters", "REQUEST_ID_TOO_LONG"));
         }
 
+        var hash = HashOf(request);
         return database.InTransactionAsync(
-            (transaction, token) => ClaimAndWorkAsync(transaction, method, requestId, HashOf(request), work, token), ct);
+            (transaction, token) => ClaimAndWorkAsync(transaction, method, requestId, hash, work, token), ct);
     }
 
     private static async Task<TReply> ClaimAndWorkAsync<TReply>(
@@ -97,7 +98,8 @@ public sealed class RequestLedger(Database database)
     {
         await using var read = Command(transaction, ReadSql, method, requestId);
         await using var reader = await read.ExecuteReaderAsync(ct);
-        if (!await reader.ReadAsync(ct) || !(await reader.GetFieldValueAsync<byte[]>(0, ct)).AsSpan().SequenceEqual(hash))
+        var known = await reader.ReadAsync(ct) ? await reader.GetFieldValueAsync<byte[]>(0, ct) : [];
+        if (!hash.AsSpan().SequenceEqual(known))
         {
             throw Problem.RequestIdReused(requestId);
         }
@@ -119,7 +121,8 @@ public sealed class RequestLedger(Database database)
         return SHA256.HashData(bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
     }
 
-    private static NpgsqlCommand Command(DatabaseTransaction transaction, string sql, string method, string requestId) =>
+    private static NpgsqlCommand Command(
+        DatabaseTransaction transaction, string sql, string method, string requestId) =>
         new(sql, transaction.Connection, transaction.Transaction)
         {
             Parameters =

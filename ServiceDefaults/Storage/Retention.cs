@@ -3,9 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Cloud.ServiceDefaults.Storage;
 
-/// <summary>Deletes what is no longer needed, in bounded batches so that nobody waits for it: events that were delivered, are
-/// older than <see cref="EventsKeptFor"/> and not among the newest <see cref="EventsKeptMin"/>; request ids older than
-/// <see cref="RequestLedger.KeptFor"/>. Replicas may do it at once; they then find less to do.</summary>
+/// <summary>Deletes what is no longer needed, in bounded batches so that nobody waits for it: events that were
+/// delivered, are older than <see cref="EventsKeptFor"/> and not among the newest <see cref="EventsKeptMin"/>;
+/// request ids older than <see cref="RequestLedger.KeptFor"/>. Replicas may do it at once; they then find less to
+/// do.</summary>
 internal sealed class Retention(
     OutboxStore outbox, SchemaGate schema, TimeProvider time, ILogger<Retention> logger, IEventSink? sink = null)
     : BackgroundService
@@ -43,14 +44,18 @@ internal sealed class Retention(
         var now = time.GetUtcNow();
         var progress = await outbox.ProgressAsync(ct);
         var through = sink is null ? progress.LastSequence : progress.DeliveredThrough;
-        while (await outbox.PruneAsync(through, EventsKeptMin, now - EventsKeptFor, RowsPerDeleteMax, ct) == RowsPerDeleteMax)
+        long pruned;
+        do
         {
-            logger.LogDebug("Pruning the outbox");
+            pruned = await outbox.PruneAsync(through, EventsKeptMin, now - EventsKeptFor, RowsPerDeleteMax, ct);
         }
+        while (pruned == RowsPerDeleteMax);
 
-        while (await outbox.ForgetRequestsAsync(now - RequestLedger.KeptFor, RowsPerDeleteMax, ct) == RowsPerDeleteMax)
+        int forgotten;
+        do
         {
-            logger.LogDebug("Forgetting old request ids");
+            forgotten = await outbox.ForgetRequestsAsync(now - RequestLedger.KeptFor, RowsPerDeleteMax, ct);
         }
+        while (forgotten == RowsPerDeleteMax);
     }
 }

@@ -76,7 +76,8 @@ public static class RowMap<TRow>
     private static Func<DbDataReader, TRow> CompileReader()
     {
         var constructor = typeof(TRow).GetConstructor(Type.EmptyTypes)
-            ?? throw new InvalidOperationException($"{typeof(TRow).Name} needs properties, not constructor parameters.");
+            ?? throw new InvalidOperationException(
+                $"{typeof(TRow).Name} needs properties, not constructor parameters.");
         var reader = Expression.Parameter(typeof(DbDataReader));
         var bindings = Properties.Select((property, ordinal) =>
             Expression.Bind(property, ColumnValues.ReadExpression(reader, ordinal, property)));
@@ -127,15 +128,15 @@ internal static class ColumnValues
             ? r => New(NpgsqlDbType.TimestampTz, value(r) is DateTimeOffset at ? at.ToUniversalTime() : null)
             : Native.TryGetValue(type, out var native)
                 ? r => New(native, value(r))
-                : r => New(
-                    NpgsqlDbType.Jsonb, value(r) is { } document ? JsonSerializer.Serialize(document, type, Json) : null);
+                : r => New(NpgsqlDbType.Jsonb, value(r) is { } it ? JsonSerializer.Serialize(it, type, Json) : null);
     }
 
     public static Expression ReadExpression(ParameterExpression reader, int ordinal, PropertyInfo property)
     {
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
         var how = type.IsEnum ? nameof(ReadEnum) : Native.ContainsKey(type) ? nameof(ReadNative) : nameof(ReadJson);
-        var read = typeof(ColumnValues).GetMethod(how, BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(type);
+        var read = typeof(ColumnValues).GetMethod(how, BindingFlags.Static | BindingFlags.NonPublic)!
+            .MakeGenericMethod(type);
         var at = Expression.Constant(ordinal);
         return Expression.Condition(
             Expression.Call(reader, nameof(DbDataReader.IsDBNull), null, at),

@@ -8,7 +8,8 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <summary>Brings the schema up to date when the service starts, and tells everybody when it is. The service is alive
 /// meanwhile: with PostgreSQL away it keeps trying, requests answer Unavailable, and loops wait here.</summary>
 public sealed class SchemaGate(
-    NpgsqlDataSource source, MigrationSource migrations, TimeProvider time, ILogger<SchemaGate> logger) : BackgroundService
+    NpgsqlDataSource source, MigrationSource migrations, TimeProvider time, ILogger<SchemaGate> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
@@ -32,7 +33,7 @@ public sealed class SchemaGate(
                 _ready.TrySetResult();
                 return;
             }
-            catch (Exception e) when (DatabaseTrouble.IsAway(e) || (e.InnerException is { } inner && DatabaseTrouble.IsAway(inner)))
+            catch (Exception e) when (DatabaseTrouble.IsAway(e.InnerException ?? e) || DatabaseTrouble.IsAway(e))
             {
                 if (!told)
                 {

@@ -9,7 +9,8 @@ public static class StateNames<TState>
     where TState : struct, Enum
 {
     private static readonly FrozenDictionary<TState, string> NameByState =
-        Enum.GetValues<TState>().ToFrozenDictionary(s => s, s => JsonNamingPolicy.KebabCaseLower.ConvertName(s.ToString()));
+        Enum.GetValues<TState>().ToFrozenDictionary(
+            state => state, state => JsonNamingPolicy.KebabCaseLower.ConvertName(state.ToString()));
 
     private static readonly FrozenDictionary<string, TState> StateByName =
         NameByState.ToFrozenDictionary(pair => pair.Value, pair => pair.Key, StringComparer.Ordinal);
@@ -21,7 +22,8 @@ public static class StateNames<TState>
     public static string Of(TState state) => NameByState[state];
 
     /// <summary>The state of a public name.</summary>
-    /// <exception cref="FormatException">The name is not one of <see cref="All"/>: a row written by newer code.</exception>
+    /// <exception cref="FormatException">The name is not one of <see cref="All"/>: a row written by newer
+    /// code.</exception>
     public static TState Parse(string name) => TryParse(name, out var state)
         ? state
         : throw new FormatException($"'{name}' is not a {typeof(TState).Name}; known are {string.Join(", ", All)}.");

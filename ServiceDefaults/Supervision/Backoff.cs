@@ -12,7 +12,8 @@ public static class Backoff
 
     private const int DoublingsMax = 9;
 
-    /// <summary>The wait after the n-th failure in a row (1 is the first): between half and all of the doubled time.</summary>
+    /// <summary>The wait after the n-th failure in a row (1 is the first): between half and all of the doubled
+    /// time.</summary>
     public static TimeSpan After(int failures)
     {
         var doublings = Math.Clamp(failures - 1, 0, DoublingsMax);

@@ -2,8 +2,8 @@ using System.Text;
 
 namespace Cloud.ServiceDefaults.Supervision;
 
-/// <summary>Draws a table of rules as a mermaid state diagram, for the README of its service. A test compares the two, so
-/// the picture is never older than the code.</summary>
+/// <summary>Draws a table of rules as a mermaid state diagram, for the README of its service. A test compares the
+/// two, so the picture is never older than the code.</summary>
 public static class Diagram
 {
     /// <summary>The diagram, lines ended by <c>\n</c>. States at rest end in <c>[*]</c>; ways to a failed state are
@@ -19,17 +19,17 @@ public static class Diagram
             var from = StateNames<TState>.Of(state);
             foreach (var to in rule.To)
             {
-                text.Append("    ").Append(from).Append(" --> ").Append(StateNames<TState>.Of(to)).Append('\n');
+                text.Append($"    {from} --> {StateNames<TState>.Of(to)}\n");
             }
 
             if (rule.OnFailure is { } failed && !rule.To.Contains(failed))
             {
-                text.Append("    ").Append(from).Append(" --> ").Append(StateNames<TState>.Of(failed)).Append(" : gives up\n");
+                text.Append($"    {from} --> {StateNames<TState>.Of(failed)} : gives up\n");
             }
 
             if (rule.Step is null)
             {
-                text.Append("    ").Append(from).Append(" --> [*]\n");
+                text.Append($"    {from} --> [*]\n");
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Grpc.Core;
 using Npgsql;
 using Rpc = Google.Rpc;
@@ -5,7 +6,8 @@ using Rpc = Google.Rpc;
 namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>A step's failure as it is recorded in the row and shown to people.</summary>
-/// <param name="Expected">Whether the step or a known library said so; if not, it is a bug and is logged as one.</param>
+/// <param name="Expected">Whether the step or a known library said so; if not, it is a bug and is logged as
+/// one.</param>
 internal sealed record Failure(string Code, string Message, Fault Fault, bool Retryable, bool Expected)
 {
     /// <summary>Longest message that is kept, in characters.</summary>
@@ -33,16 +35,23 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
         StepException step => new(step.Code, Cut(step.Message), step.Fault, step.Retryable, true),
         RpcException rpc => OfPeer(rpc),
         HttpRequestException http => new("WORLD_UNREACHABLE", Cut(http.Message), Fault.World, true, true),
-        NpgsqlException { IsTransient: true } sql => new("DATABASE_UNAVAILABLE", Cut(sql.Message), Fault.World, true, true),
+        NpgsqlException when DatabaseTrouble.IsAway(exception) =>
+            new("DATABASE_UNAVAILABLE", Cut(exception.Message), Fault.World, true, true),
         TimeoutException slow => new("WORLD_TIMEOUT", Cut(slow.Message), Fault.World, true, true),
-        OperationCanceledException => new("WORLD_TIMEOUT", "A call to the outside was cut off.", Fault.World, true, true),
+        OperationCanceledException =>
+            new("WORLD_TIMEOUT", "A call to the outside was cut off.", Fault.World, true, true),
         _ => new("UNEXPECTED", Cut($"{exception.GetType().Name}: {exception.Message}"), Fault.Operator, true, false),
     };
+
+    /// <summary>The reason another service gave, or one made of its status code.</summary>
+    public static string ReasonOf(RpcException rpc) =>
+        rpc.GetRpcStatus()?.GetDetail<Rpc.ErrorInfo>()?.Reason is { Length: > 0 } reason
+            ? reason
+            : "PEER_" + JsonNamingPolicy.SnakeCaseUpper.ConvertName(rpc.StatusCode.ToString());
 
     /// <summary>Another service's refusal keeps its own reason and words.</summary>
     private static Failure OfPeer(RpcException rpc)
     {
-        var reason = rpc.GetRpcStatus()?.GetDetail<Rpc.ErrorInfo>()?.Reason;
         var fault = rpc.StatusCode switch
         {
             StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.AlreadyExists => Fault.Caller,
@@ -50,8 +59,7 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
                 or StatusCode.Unauthenticated or StatusCode.Unimplemented => Fault.Operator,
             _ => Fault.World,
         };
-        var code = string.IsNullOrEmpty(reason) ? "PEER_" + rpc.StatusCode.ToString().ToUpperInvariant() : reason;
-        return new(code, Cut(rpc.Status.Detail), fault, true, rpc.StatusCode is not StatusCode.Unknown);
+        return new(ReasonOf(rpc), Cut(rpc.Status.Detail), fault, true, rpc.StatusCode is not StatusCode.Unknown);
     }
 
     private static string Words(TimeSpan span) =>

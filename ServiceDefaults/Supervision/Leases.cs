@@ -6,8 +6,9 @@ using StackExchange.Redis;
 namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>Leases in Redis: politeness between workers, so that two do not do the same step at once. They are tried
-/// once, never waited for. They protect nothing: the row's version and epoch do (see <see cref="Supervisor{TRow,TState}"/>).
-/// While Redis is away every try succeeds with a lease that says so, and the claim in PostgreSQL takes its place.</summary>
+/// once, never waited for. They protect nothing: the row's version and epoch do (see
+/// <see cref="Supervisor{TRow,TState}"/>). While Redis is away every try succeeds with a lease that says so, and the
+/// claim in PostgreSQL takes its place.</summary>
 public sealed class Leases(RedisLink redis, Checkpoints checkpoints, ILogger<Leases> logger)
 {
     /// <summary>How long a lease outlives a worker that died with it. Renewed at a third of it while held.</summary>

@@ -18,14 +18,16 @@ public interface INudges
 }
 
 /// <summary>
-/// Nudges over Redis pub/sub: channel <c>nudge:&lt;noun&gt;</c>, payload <c>&lt;id&gt;@&lt;sender&gt;</c>. Subscribers in the
-/// sender's own process are called directly, before Redis and without it, and ignore their own echo.
+/// Nudges over Redis pub/sub: channel <c>nudge:&lt;noun&gt;</c>, payload <c>&lt;id&gt;@&lt;sender&gt;</c>.
+/// Subscribers in the sender's own process are called directly, before Redis and without it, and ignore their own echo.
 /// Guarantee: none; at most once. Redis away: nudges within the process still work, the others are dropped; when it is
 /// back every handler is told with null that it should look for itself.
 /// </summary>
 public sealed class RedisNudges : INudges
 {
-    private readonly ConcurrentDictionary<string, ImmutableArray<Action<string?>>> _handlers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ImmutableArray<Action<string?>>> _handlers =
+        new(StringComparer.Ordinal);
+
     private readonly ConcurrentDictionary<string, bool> _subscribed = new(StringComparer.Ordinal);
     private readonly string _self = "@" + ResourceId.New();
     private readonly RedisLink _redis;
@@ -47,7 +49,8 @@ public sealed class RedisNudges : INudges
         {
             try
             {
-                await redis.GetDatabase().PublishAsync(ChannelOf(nudge.Noun), nudge.Id + _self, CommandFlags.FireAndForget);
+                await redis.GetDatabase().PublishAsync(
+                    ChannelOf(nudge.Noun), nudge.Id + _self, CommandFlags.FireAndForget);
             }
             catch (RedisException e)
             {
@@ -87,7 +90,8 @@ public sealed class RedisNudges : INudges
 
         try
         {
-            await redis.GetSubscriber().SubscribeAsync(ChannelOf(noun), (_, payload) => Receive(noun, payload.ToString()));
+            await redis.GetSubscriber().SubscribeAsync(
+                ChannelOf(noun), (_, payload) => Receive(noun, payload.ToString()));
         }
         catch (Exception e) when (e is RedisException or ObjectDisposedException)
         {

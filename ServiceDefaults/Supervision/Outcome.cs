@@ -26,7 +26,8 @@ public abstract record Outcome<TRow, TState>
     public static implicit operator Outcome<TRow, TState>(Outcome.Going<TState> going) => new Go(going.Next, going.Why);
 
     /// <summary>Lets a step say <c>return Wait("no cluster has room", 1 min)</c> without naming the types.</summary>
-    public static implicit operator Outcome<TRow, TState>(Outcome.Waiting waiting) => new Wait(waiting.Why, waiting.After);
+    public static implicit operator Outcome<TRow, TState>(Outcome.Waiting waiting) =>
+        new Wait(waiting.Why, waiting.After);
 }
 
 /// <summary>How steps write their answers; meant for <c>using static</c>.</summary>

@@ -3,7 +3,8 @@ using System.Threading.Channels;
 namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>A wake-up call for one loop. Many raises before the loop looks are one, and a raise while it works is kept,
-/// so that none is lost. It can also be set like an alarm clock, which costs one timer for the life of the loop.</summary>
+/// so that none is lost. It can also be set like an alarm clock, which costs one timer for the life of the
+/// loop.</summary>
 public sealed class Pulse : IDisposable
 {
     private readonly Channel<bool> _raised = Channel.CreateBounded<bool>(

@@ -28,7 +28,8 @@ public sealed record Rule<TRow, TState>(Step<TRow, TState>? Step, params TState[
     /// <summary>Longest stay in the state; past it the row goes to <see cref="OnFailure"/> with the reason.</summary>
     public TimeSpan? GiveUpAfter { get; init; }
 
-    /// <summary>The state of hopeless errors and of giving up. Without it such a row stays and is retried slowly.</summary>
+    /// <summary>The state of hopeless errors and of giving up. Without it such a row stays and is retried
+    /// slowly.</summary>
     public TState? OnFailure { get; init; }
 }
 

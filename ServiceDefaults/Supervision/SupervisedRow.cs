@@ -27,7 +27,8 @@ public abstract record SupervisedRow<TState>
     /// is away, as the lease then.</summary>
     public DateTimeOffset? ClaimedUntil { get; init; }
 
-    /// <summary>The worker (service, machine and process) that announced it; null when nobody is busy with the row.</summary>
+    /// <summary>The worker (service, machine and process) that announced it; null when nobody is busy with the
+    /// row.</summary>
     public string? ClaimedBy { get; init; }
 
     /// <summary>When the current state was entered.</summary>

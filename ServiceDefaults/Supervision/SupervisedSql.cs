@@ -3,8 +3,9 @@ using Npgsql;
 namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>The statements of one supervised table, made once so that each is parsed and prepared once.</summary>
-internal sealed class SupervisedSql<TRow>
-    where TRow : class
+internal sealed class SupervisedSql<TRow, TState>
+    where TRow : SupervisedRow<TState>
+    where TState : struct, Enum
 {
     /// <summary>Parameters before the columns in an update: id, version, epoch.</summary>
     private const int GuardCount = 3;
@@ -12,7 +13,10 @@ internal sealed class SupervisedSql<TRow>
     private static readonly string[] NeverUpdated = ["id", "epoch"];
 
     private static readonly int[] Updated =
-        [.. Enumerable.Range(0, RowMap<TRow>.Columns.Count).Where(n => !NeverUpdated.Contains(RowMap<TRow>.Columns[n]))];
+    [
+        .. Enumerable.Range(0, RowMap<TRow>.Columns.Count)
+            .Where(column => !NeverUpdated.Contains(RowMap<TRow>.Columns[column])),
+    ];
 
     private readonly string _table;
 
@@ -26,7 +30,8 @@ internal sealed class SupervisedSql<TRow>
         var all = string.Join(", ", Enumerable.Range(1, RowMap<TRow>.Columns.Count).Select(n => $"${n}"));
         Insert = $"INSERT INTO {table} ({columns}) VALUES ({all})";
 
-        var assignments = string.Join(", ", Updated.Select((c, n) => $"{RowMap<TRow>.Columns[c]} = ${n + GuardCount + 1}"));
+        var assignments = string.Join(
+            ", ", Updated.Select((column, n) => $"{RowMap<TRow>.Columns[column]} = ${n + GuardCount + 1}"));
         Update = $"UPDATE {table} SET {assignments} WHERE id = $1 AND version = $2 AND epoch = $3";
         UpdateWithEvent =
             $"""
@@ -102,21 +107,22 @@ internal sealed class SupervisedSql<TRow>
         }
     }
 
-    public static void AddUpdate(NpgsqlParameterCollection parameters, string id, long version, long epoch, TRow after)
+    /// <summary>Parameters of <see cref="Update"/>: the row that must still be there, then the row to write.</summary>
+    public static void AddUpdate(NpgsqlParameterCollection parameters, TRow before, TRow after)
     {
-        parameters.Add(new NpgsqlParameter<string> { TypedValue = id });
-        parameters.Add(new NpgsqlParameter<long> { TypedValue = version });
-        parameters.Add(new NpgsqlParameter<long> { TypedValue = epoch });
+        parameters.Add(new NpgsqlParameter<string> { TypedValue = before.Id });
+        parameters.Add(new NpgsqlParameter<long> { TypedValue = before.Version });
+        parameters.Add(new NpgsqlParameter<long> { TypedValue = before.Epoch });
         foreach (var column in Updated)
         {
             parameters.Add(RowMap<TRow>.Parameter(after, column));
         }
     }
 
-    public NpgsqlBatchCommand UpdateCommand(string id, long version, long epoch, TRow after)
+    public NpgsqlBatchCommand UpdateCommand(TRow before, TRow after)
     {
         var command = new NpgsqlBatchCommand(Update);
-        AddUpdate(command.Parameters, id, version, epoch, after);
+        AddUpdate(command.Parameters, before, after);
         return command;
     }
 }

@@ -6,8 +6,8 @@ using NpgsqlTypes;
 namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>
-/// All SQL that supervised tables share. A noun's store derives from it, names its table, completes its events, and adds
-/// its own queries; the columns come from the record (<see cref="RowMap{TRow}"/>).
+/// All SQL that supervised tables share. A noun's store derives from it, names its table, completes its events, and
+/// adds its own queries; the columns come from the record (<see cref="RowMap{TRow}"/>).
 /// <code>
 /// public sealed class ClusterStore(Database database)
 ///     : SupervisedStore&lt;Cluster, ClusterState&gt;(database, "clusters", "cluster", "clusters")
@@ -36,7 +36,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     where TRow : SupervisedRow<TState>
     where TState : struct, Enum
 {
-    private readonly SupervisedSql<TRow> _sql = new(table);
+    private readonly SupervisedSql<TRow, TState> _sql = new(table);
 
     /// <summary>The noun, snake_case.</summary>
     public string Noun => noun;
@@ -58,16 +58,17 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         return await ReadOneAsync(command, ct);
     }
 
-    /// <summary>Writes a new row with its <c>created</c> event and nudges its supervisor after the commit. Version, state
-    /// time and first attempt are set here.</summary>
-    /// <exception cref="PostgresException">A unique constraint (SqlState 23505): the service says which problem that is.</exception>
+    /// <summary>Writes a new row with its <c>created</c> event and nudges its supervisor after the commit. Version,
+    /// state time and first attempt are set here.</summary>
+    /// <exception cref="PostgresException">A unique constraint (SqlState 23505): the service says which problem that
+    /// is.</exception>
     public async Task<TRow> InsertAsync(DatabaseTransaction transaction, TRow row, string? why, CancellationToken ct)
     {
         var inserted = Stamp(
             row with { Version = 1, StateSince = transaction.Now, NextAttemptAt = transaction.Now }, transaction.Now);
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
         var insert = new NpgsqlBatchCommand(_sql.Insert);
-        SupervisedSql<TRow>.AddAll(insert.Parameters, inserted);
+        SupervisedSql<TRow, TState>.AddAll(insert.Parameters, inserted);
         batch.BatchCommands.Add(insert);
         Append(transaction, batch, null, inserted, why);
         await batch.ExecuteNonQueryAsync(ct);
@@ -75,11 +76,11 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         return inserted;
     }
 
-    /// <summary>A request verb on an existing row: locks the row for the moment, lets the service check it and change it,
-    /// and writes it with its event. A step that is running then loses its save, and the next pass begins from the new
-    /// row. Failures counted so far are forgotten, because the wish is new.</summary>
-    /// <param name="change">Gets the row as it is; throws a problem when state or etag forbid the verb; answers the row as
-    /// it should be, or the same one when there is nothing to do (then nothing is written).</param>
+    /// <summary>A request verb on an existing row: locks the row for the moment, lets the service check it and change
+    /// it, and writes it with its event. A step that is running then loses its save, and the next pass begins from
+    /// the new row. Failures counted so far are forgotten, because the wish is new.</summary>
+    /// <param name="change">Gets the row as it is; throws a problem when state or etag forbid the verb; answers the
+    /// row as it should be, or the same one when there is nothing to do (then nothing is written).</param>
     /// <returns>The row as written; null when there is none with that id.</returns>
     public async Task<TRow?> ChangeAsync(
         DatabaseTransaction transaction, string id, Func<TRow, TRow> change, string? why, CancellationToken ct)
@@ -99,7 +100,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
 
         var after = Stamp(Transitions<TRow, TState>.Requested(before, wanted, transaction.Now), transaction.Now);
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
-        batch.BatchCommands.Add(_sql.UpdateCommand(before.Id, before.Version, before.Epoch, after));
+        batch.BatchCommands.Add(_sql.UpdateCommand(before, after));
         Append(transaction, batch, before, after, why);
         await batch.ExecuteNonQueryAsync(ct);
         transaction.NudgeAfterCommit(new Nudge(noun, id));
@@ -108,7 +109,8 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
 
     /// <summary>Rows by a condition of the noun.</summary>
     /// <param name="rest">What follows FROM: <c>WHERE ... ORDER BY ... LIMIT ...</c>.</param>
-    /// <param name="parameters">Values of its <c>@names</c>, as an anonymous object; enums by their public names.</param>
+    /// <param name="parameters">Values of its <c>@names</c>, as an anonymous object; enums by their public
+    /// names.</param>
     protected async Task<IReadOnlyList<TRow>> SelectAsync(string rest, object? parameters, CancellationToken ct)
     {
         await using var connection = await database.OpenAsync(ct);
@@ -120,8 +122,8 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         DatabaseTransaction transaction, string rest, object? parameters, CancellationToken ct) =>
         SelectAsync(transaction.Connection, transaction.Transaction, rest, parameters, ct);
 
-    /// <summary>Notes in the row when it changed, where the noun keeps that (<c>update_time</c>). Called for every write
-    /// that makes a new version.</summary>
+    /// <summary>Notes in the row when it changed, where the noun keeps that (<c>update_time</c>). Called for every
+    /// write that makes a new version.</summary>
     protected virtual TRow Stamp(TRow row, DateTimeOffset now) => row;
 
     /// <summary>Completes the event of a change: snapshot for Watch, parent, and who else waits for it. Null says that
@@ -154,7 +156,8 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         return await command.ExecuteScalarAsync(ct) is DateTime next ? new DateTimeOffset(next) : null;
     }
 
-    /// <summary>Makes rows due that rest in a state which has a step: the code learned it since they were written.</summary>
+    /// <summary>Makes rows due that rest in a state which has a step: the code learned it since they were
+    /// written.</summary>
     internal async Task<int> WakeForgottenAsync(IReadOnlyList<string> statesWithSteps, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(_sql.WakeForgotten);
@@ -163,8 +166,8 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         return await command.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>Takes the row: epoch + 1, fresh row back. Null when it is at rest, not due (and not nudged), or, without a
-    /// lease, claimed by another worker.</summary>
+    /// <summary>Takes the row: epoch + 1, fresh row back. Null when it is at rest, not due (and not nudged), or,
+    /// without a lease, claimed by another worker.</summary>
     internal async Task<TRow?> ClaimAsync(string id, ClaimTerms terms, CancellationToken ct)
     {
         await database.Checkpoints.PassAsync("claim.before", ct);
@@ -225,7 +228,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     {
         var e = transition.Tell ? Event(before, transition.After, transition.Why) : null;
         await using var command = database.Source.CreateCommand(e is null ? _sql.Update : _sql.UpdateWithEvent);
-        SupervisedSql<TRow>.AddUpdate(command.Parameters, before.Id, before.Version, before.Epoch, transition.After);
+        SupervisedSql<TRow, TState>.AddUpdate(command.Parameters, before, transition.After);
         if (e is not null)
         {
             Outbox.AddParameters(command.Parameters, e, database.Now);
@@ -253,7 +256,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
                 async (transaction, token) =>
                 {
                     await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
-                    batch.BatchCommands.Add(_sql.UpdateCommand(before.Id, before.Version, before.Epoch, transition.After));
+                    batch.BatchCommands.Add(_sql.UpdateCommand(before, transition.After));
                     if (await batch.ExecuteNonQueryAsync(token) != 1)
                     {
                         throw new LostSaveException();
@@ -302,7 +305,11 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     }
 
     private async Task<IReadOnlyList<TRow>> SelectAsync(
-        NpgsqlConnection connection, NpgsqlTransaction? transaction, string rest, object? parameters, CancellationToken ct)
+        NpgsqlConnection connection,
+        NpgsqlTransaction? transaction,
+        string rest,
+        object? parameters,
+        CancellationToken ct)
     {
         var command = new CommandDefinition(_sql.Select + rest, parameters, transaction, cancellationToken: ct);
         await using var reader = (DbDataReader)await connection.ExecuteReaderAsync(command);

@@ -25,7 +25,8 @@ public sealed class SupervisionMeter : IDisposable
             "cloud.supervision.step.duration", "s", "Time a step took, by noun, state and outcome.");
         _leasesRefused = _meter.CreateCounter<long>(
             "cloud.supervision.lease.refused", "{lease}", "Leases that another worker held.");
-        _leasesLost = _meter.CreateCounter<long>("cloud.supervision.lease.lost", "{lease}", "Leases lost during a step.");
+        _leasesLost = _meter.CreateCounter<long>(
+            "cloud.supervision.lease.lost", "{lease}", "Leases lost during a step.");
         _savesLost = _meter.CreateCounter<long>(
             "cloud.supervision.save.lost", "{save}", "Saves refused because the row was changed or taken over.");
     }

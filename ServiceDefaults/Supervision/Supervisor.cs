@@ -8,35 +8,36 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// <summary>
 /// The loop that makes rows come true, one per noun and process. This comment is the architecture of the control plane.
 /// <para><b>What it does.</b> A row is due when it is not at rest and <c>next_attempt_at</c> has come, or when somebody
-/// nudged it. For a due row a worker takes a <i>turn</i>: it takes the lease <c>noun:id</c> in Redis (tries once), claims
-/// the row in PostgreSQL (<c>epoch + 1</c>, fresh row back), looks up the rule of its state and runs the rule's step. The
-/// step looks at the world, does what is missing and answers <c>Go(next)</c> or <c>Wait(why, after)</c>. The answer is
-/// saved by one statement that writes row and event together and only if version and epoch are still those that were
-/// read. After <c>Go</c> the worker goes on with the next state while its lease holds; after <c>Wait</c> it lets go.</para>
+/// nudged it. For a due row a worker takes a <i>turn</i>: it takes the lease <c>noun:id</c> in Redis (tries once),
+/// claims the row in PostgreSQL (<c>epoch + 1</c>, fresh row back), looks up the rule of its state and runs the
+/// rule's step. The step looks at the world, does what is missing and answers <c>Go(next)</c> or <c>Wait(why,
+/// after)</c>. The answer is saved by one statement that writes row and event together and only if version and epoch
+/// are still those that were read. After <c>Go</c> the worker goes on with the next state while its lease holds;
+/// after <c>Wait</c> it lets go.</para>
 /// <para><b>Terms.</b> <i>version</i>: grows with every visible change; a request verb changes the row under a running
 /// step, and the step's save then loses. <i>epoch</i>: grows with every claim and is written into every outside object;
 /// a worker that slept through its lease finds its saves refused here and its writes refused there. <i>lease</i>:
 /// politeness, it keeps two workers from doing the same work at once. <i>nudge</i>: a hint that may be lost, doubled or
 /// late. <i>sweep</i>: the slow look through the due index that finds what lost nudges left behind.</para>
-/// <para><b>Guarantees.</b> (1) Of workers that run the same row at once, at most one saves. (2) State, version and event
-/// are written together or not at all. (3) A nudge that comes while the row is in its step is remembered and the row is
-/// looked at once more. (4) A row that is not at rest is looked at again: after its time, after a nudge, after a crash.
-/// (5) A failure is recorded with its code before the row is tried again, with doubling waits up to five minutes; a
-/// hopeless one, or one past <c>GiveUpAfter</c>, ends in the rule's failed state with the reason. (6) Slots are bounded
-/// in all and per bulkhead key, so one dead target holds only its own. (7) At rest costs nothing: no task, no timer, no
-/// query per row.</para>
-/// <para><b>Not guaranteed.</b> A step can run twice, and two workers can run it at once (Redis away, a paused process).
-/// Steps must therefore ensure rather than do, and give outside objects derived names and the epoch.</para>
+/// <para><b>Guarantees.</b> (1) Of workers that run the same row at once, at most one saves. (2) State, version and
+/// event are written together or not at all. (3) A nudge that comes while the row is in its step is remembered and
+/// the row is looked at once more. (4) A row that is not at rest is looked at again: after its time, after a nudge,
+/// after a crash. (5) A failure is recorded with its code before the row is tried again, with doubling waits up to
+/// five minutes; a hopeless one, or one past <c>GiveUpAfter</c>, ends in the rule's failed state with the reason. (6)
+/// Slots are bounded in all and per bulkhead key, so one dead target holds only its own. (7) At rest costs nothing:
+/// no task, no timer, no query per row.</para>
+/// <para><b>Not guaranteed.</b> A step can run twice, and two workers can run it at once (Redis away, a paused
+/// process). Steps must therefore ensure rather than do, and give outside objects derived names and the epoch.</para>
 /// <para><b>What each crash point costs.</b>
 /// Before the lease: nothing. After the lease, before the claim: the lease's expiry (10 s). After the claim, during the
 /// step: the same, then the step runs again and finds what it did. After the step, before the save: the same. After the
 /// save, before nudges to others: they find out by their own timer or sweep. After the nudges, before the release: the
 /// lease's expiry, if the row has a next step.</para>
-/// <para><b>What failures cost.</b> <i>Redis away</i>: the claim in PostgreSQL stands in for the lease (a row claimed by
-/// another worker is left alone until that claim runs out), nudges between processes wait for the sweep; nothing is lost.
-/// <i>Lease lost in a step</i>: the step is cancelled and the row looked at again. <i>PostgreSQL away</i>: turns end
-/// without a trace, the loop pauses, doubling to 15 s, and goes on by itself; readiness says so. <i>Clock skew</i>
-/// between processes: rows become due early or late by as much; nothing depends on it for safety.
+/// <para><b>What failures cost.</b> <i>Redis away</i>: the claim in PostgreSQL stands in for the lease (a row claimed
+/// by another worker is left alone until that claim runs out), nudges between processes wait for the sweep; nothing
+/// is lost. <i>Lease lost in a step</i>: the step is cancelled and the row looked at again. <i>PostgreSQL away</i>:
+/// turns end without a trace, the loop pauses, doubling to 15 s, and goes on by itself; readiness says so. <i>Clock
+/// skew</i> between processes: rows become due early or late by as much; nothing depends on it for safety.
 /// <i>Stop</i>: no new turns, steps are cancelled and waited for, claims are given back and the rows nudged, so another
 /// replica goes on at once. <i>kill -9</i>: as a crash.</para>
 /// </summary>
@@ -49,7 +50,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
 
     private static readonly TimeSpan PauseFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseLongest = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan SecondsPerPriority = TimeSpan.FromSeconds(10);
+    private const int SecondsPerPriority = 10;
 
     private readonly SupervisedStore<TRow, TState> _store;
     private readonly IRules<TRow, TState> _rules;
@@ -301,7 +302,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
                 return;
             }
 
-            _pause = _pause == TimeSpan.Zero ? PauseFirst : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, PauseLongest.Ticks));
+            _pause = _pause == TimeSpan.Zero ? PauseFirst : _pause * 2 < PauseLongest ? _pause * 2 : PauseLongest;
             _pausedUntil = _time.GetUtcNow() + _pause;
             _lookAt = _pausedUntil;
         }
@@ -339,7 +340,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         }
 
         var cases = urgent.Select(s =>
-            $"WHEN '{StateNames<TState>.Of(s)}' THEN interval '{rules.For(s).Priority * SecondsPerPriority.TotalSeconds} s'");
+            $"WHEN '{StateNames<TState>.Of(s)}' THEN interval '{rules.For(s).Priority * SecondsPerPriority} s'");
         return $"next_attempt_at - CASE state {string.Join(' ', cases)} ELSE interval '0 s' END";
     }
 

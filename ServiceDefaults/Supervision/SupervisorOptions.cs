@@ -8,9 +8,9 @@ public sealed class SupervisorOptions<TRow>
     /// <summary>Steps that run at once. Default 16.</summary>
     public int StepsAtOnce { get; set; } = 16;
 
-    /// <summary>A column that names the target a step talks to, for example <c>row => row.ClusterId</c>: rows with the same
-    /// value share <see cref="StepsAtOncePerKey"/>, so that one slow or dead target cannot hold up the others. Must be a
-    /// plain property; null values are not limited. Default: no bulkheads.</summary>
+    /// <summary>A column that names the target a step talks to, for example <c>row => row.ClusterId</c>: rows with
+    /// the same value share <see cref="StepsAtOncePerKey"/>, so that one slow or dead target cannot hold up the
+    /// others. Must be a plain property; null values are not limited. Default: no bulkheads.</summary>
     public Expression<Func<TRow, string?>>? BulkheadBy { get; set; }
 
     /// <summary>Steps at once per value of <see cref="BulkheadBy"/>. Default 4.</summary>

@@ -70,7 +70,8 @@ internal sealed class Turn<TRow, TState>(
         WorkItem item, Func<TRow, string?> enter, Lease lease, CancellationToken stopping)
     {
         var claimedFor = lease.InRedis ? Leases.Expiry : _longestDeadline + AbandonAfter;
-        var row = await store.ClaimAsync(item.Id, new ClaimTerms(Worker, claimedFor, item.Nudged, lease.InRedis), stopping);
+        var terms = new ClaimTerms(Worker, claimedFor, item.Nudged, lease.InRedis);
+        var row = await store.ClaimAsync(item.Id, terms, stopping);
         if (row is null)
         {
             return item.Nudged
@@ -101,7 +102,7 @@ internal sealed class Turn<TRow, TState>(
                     ? Transitions<TRow, TState>.Settled(row)
                     : await RunStepAsync(row, rule, lease, stopping);
             }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested || lease.Lost.IsCancellationRequested)
+            catch (OperationCanceledException) when (IsCut(lease, stopping))
             {
                 return await GiveBackAsync(row, stopping);
             }
@@ -136,7 +137,8 @@ internal sealed class Turn<TRow, TState>(
         return new TurnEnd(Again: new WorkItem(row.Id, false, null));
     }
 
-    /// <summary>Saves; what PostgreSQL refuses (a constraint the step ran into) is recorded as the step's failure.</summary>
+    /// <summary>Saves; what PostgreSQL refuses (a constraint the step ran into) is recorded as the step's
+    /// failure.</summary>
     private async Task<bool> SaveAsync(
         TRow row, Rule<TRow, TState> rule, Transition<TRow> transition, CancellationToken stopping)
     {
@@ -162,10 +164,11 @@ internal sealed class Turn<TRow, TState>(
         {
             var outcome = await RunBoundedAsync(row, rule, lease, stopping);
             var transition = Judge(row, rule, outcome);
-            meter.StepEnded(store.Noun, state, outcome is Outcome<TRow, TState>.Go ? "go" : "wait", time.GetElapsedTime(started));
+            var answer = outcome is Outcome<TRow, TState>.Go ? "go" : "wait";
+            meter.StepEnded(store.Noun, state, answer, time.GetElapsedTime(started));
             return transition;
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested || lease.Lost.IsCancellationRequested)
+        catch (OperationCanceledException) when (IsCut(lease, stopping))
         {
             meter.StepEnded(store.Noun, state, "cut", time.GetElapsedTime(started));
             throw;
@@ -194,8 +197,7 @@ internal sealed class Turn<TRow, TState>(
             lease.Lost.ThrowIfCancellationRequested();
             return outcome;
         }
-        catch (Exception e) when (deadline.IsCancellationRequested
-            && !stopping.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
+        catch (Exception e) when (deadline.IsCancellationRequested && !IsCut(lease, stopping))
         {
             throw new StepDeadlineException(e);
         }
@@ -242,7 +244,8 @@ internal sealed class Turn<TRow, TState>(
         var state = StateNames<TState>.Of(row.State);
         if (!failure.Expected)
         {
-            logger.LogError(exception, "Failing {Noun} {Id} in {State}: {Code}", store.Noun, row.Id, state, failure.Code);
+            logger.LogError(
+                exception, "Failing {Noun} {Id} in {State}: {Code}", store.Noun, row.Id, state, failure.Code);
         }
 
         if (!failure.Retryable && rule.OnFailure is not null)
@@ -269,16 +272,25 @@ internal sealed class Turn<TRow, TState>(
         var failed = rule.OnFailure!.Value;
         logger.LogWarning(
             "Giving up {Noun} {Id} in {State}, now {Failed}: {Code}: {Message}",
-            store.Noun, row.Id, StateNames<TState>.Of(row.State), StateNames<TState>.Of(failed), failure.Code, failure.Message);
+            store.Noun,
+            row.Id,
+            StateNames<TState>.Of(row.State),
+            StateNames<TState>.Of(failed),
+            failure.Code,
+            failure.Message);
         return Transitions<TRow, TState>.GivenUp(row, failed, rules.For(failed).Step is null, failure, store.Now);
     }
+
+    private static bool IsCut(Lease lease, CancellationToken stopping) =>
+        stopping.IsCancellationRequested || lease.Lost.IsCancellationRequested;
 
     private static DateTimeOffset? GiveUpAt(TRow row, Rule<TRow, TState> rule) =>
         rule is { GiveUpAfter: { } after, OnFailure: not null } ? row.StateSince + after : null;
 
     private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset? b) => b < a ? b.Value : a;
 
-    /// <summary>The step was cut by a stop or by losing the lease: nothing is recorded, another worker may go on at once.</summary>
+    /// <summary>The step was cut by a stop or by losing the lease: nothing is recorded, another worker may go on at
+    /// once.</summary>
     private async Task<TurnEnd> GiveBackAsync(TRow row, CancellationToken stopping)
     {
         // The turn's own token has fired; this last write gets a short one of its own.

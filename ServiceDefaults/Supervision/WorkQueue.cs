@@ -6,10 +6,10 @@ namespace Cloud.ServiceDefaults.Supervision;
 internal readonly record struct WorkItem(string Id, bool Nudged, string? Key);
 
 /// <summary>
-/// What one supervisor has in hand: items waiting for a slot and items running. Guarantees: an id waits at most once and
-/// runs at most once; an id offered while it runs waits again when it ends, so that no nudge is lost; slots in all and per
-/// key are never exceeded. Bounded: when full, offers are dropped and <see cref="Dropped"/> says that the table must be
-/// looked through.
+/// What one supervisor has in hand: items waiting for a slot and items running. Guarantees: an id waits at most once
+/// and runs at most once; an id offered while it runs waits again when it ends, so that no nudge is lost; slots in
+/// all and per key are never exceeded. Bounded: when full, offers are dropped and <see cref="Dropped"/> says that the
+/// table must be looked through.
 /// </summary>
 internal sealed class WorkQueue(int stepsAtOnce, int stepsAtOncePerKey)
 {
@@ -149,7 +149,8 @@ internal sealed class WorkQueue(int stepsAtOnce, int stepsAtOncePerKey)
         }
     }
 
-    /// <summary>Ends a run. The item waits again if it was nudged meanwhile or <paramref name="again"/> says so.</summary>
+    /// <summary>Ends a run. The item waits again if it was nudged meanwhile or <paramref name="again"/> says
+    /// so.</summary>
     public void Finish(string id, WorkItem? again)
     {
         lock (_gate)

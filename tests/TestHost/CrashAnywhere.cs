@@ -1,8 +1,9 @@
 namespace Cloud.TestHost;
 
-/// <summary>Runs a journey once unharmed to learn the places it passes, then once per place with a crash there. It works
-/// for every noun: the journey starts the service with the given checkpoints, asks for something, and drives it to rest,
-/// starting a fresh process when <see cref="FaultPoints.Crashed"/> has ended; it asserts on what came of it.</summary>
+/// <summary>Runs a journey once unharmed to learn the places it passes, then once per place with a crash there. It
+/// works for every noun: the journey starts the service with the given checkpoints, asks for something, and drives it
+/// to rest, starting a fresh process when <see cref="FaultPoints.Crashed"/> has ended; it asserts on what came of
+/// it.</summary>
 public static class CrashAnywhere
 {
     /// <summary>Runs it.</summary>
@@ -25,7 +26,7 @@ public static class CrashAnywhere
             catch (Exception e)
             {
                 throw new InvalidOperationException(
-                    $"Crashed at pass {pass} of {places.Count}, {places[pass - 1]}, and did not recover: {e.Message}", e);
+                    $"Crashed at pass {pass} of {places.Count}, {places[pass - 1]}: no recovery: {e.Message}", e);
             }
         }
 

@@ -116,7 +116,8 @@ public sealed class FaultPoints : Checkpoints
     }
 }
 
-/// <summary>A place where one passer is held. It does not see its cancellation meanwhile, like a paused process.</summary>
+/// <summary>A place where one passer is held. It does not see its cancellation meanwhile, like a paused
+/// process.</summary>
 public sealed class Hold(string place)
 {
     private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -74,7 +74,8 @@ public sealed class Depot : IAsyncDisposable
     /// <summary>The row as PostgreSQL has it.</summary>
     public async Task<Parcel?> FindAsync(string id, CancellationToken ct)
     {
-        await using var command = Source.CreateCommand($"SELECT {RowMap<Parcel>.ColumnList} FROM parcels WHERE id = $1");
+        await using var command = Source.CreateCommand(
+            $"SELECT {RowMap<Parcel>.ColumnList} FROM parcels WHERE id = $1");
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = id });
         await using var reader = await command.ExecuteReaderAsync(ct);
         return (await RowMap<Parcel>.ReadAllAsync(reader, ct)).SingleOrDefault();
@@ -86,7 +87,8 @@ public sealed class Depot : IAsyncDisposable
         while (true)
         {
             using var looked = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            var saved = _processes.Select(p => p.Faults.PassedAsync(Saved, p.Faults.TimesPassed(Saved) + 1, looked.Token)).ToList();
+            var saved = _processes.Select(p => p.Faults)
+                .Select(faults => faults.PassedAsync(Saved, faults.TimesPassed(Saved) + 1, looked.Token)).ToList();
             if (await FindAsync(id, ct) is { } parcel && condition(parcel))
             {
                 await looked.CancelAsync();
@@ -108,7 +110,8 @@ public sealed class Depot : IAsyncDisposable
         };
         var columns = RowMap<Parcel>.Columns;
         var values = string.Join(", ", columns.Select((_, n) => $"${n + 1}"));
-        await using var command = Source.CreateCommand($"INSERT INTO parcels ({RowMap<Parcel>.ColumnList}) VALUES ({values})");
+        await using var command = Source.CreateCommand(
+            $"INSERT INTO parcels ({RowMap<Parcel>.ColumnList}) VALUES ({values})");
         for (var n = 0; n < columns.Count; n++)
         {
             command.Parameters.Add(RowMap<Parcel>.Parameter(row, n));
@@ -208,11 +211,12 @@ public sealed class ParcelProcess(WebApplication app, FaultPoints faults, Depot 
         }
     }
 
-    /// <summary>Waits until the loop has looked at the table and sleeps.</summary>
-    public async Task UntilIdleAsync(CancellationToken ct)
+    /// <summary>Sends a parcel from here and waits until it is delivered; the loop has then also seen all that was due
+    /// before.</summary>
+    public async Task<Parcel> DeliverAsync(string address, CancellationToken ct)
     {
-        var probe = await Store.AddAsync(Parcel.To("probe " + ResourceId.New()), ct);
-        await UntilAsync(probe.Id, ParcelState.Delivered, ct);
+        var parcel = await Store.AddAsync(Parcel.To(address), ct);
+        return await UntilAsync(parcel.Id, ParcelState.Delivered, ct);
     }
 
     /// <summary>Stops it as SIGTERM does.</summary>

@@ -64,14 +64,18 @@ public sealed record Parcel : SupervisedRow<ParcelState>
 public sealed class ParcelStore(Database database)
     : SupervisedStore<Parcel, ParcelState>(database, "parcels", "parcel", "parcels")
 {
-    public Task<IReadOnlyList<Parcel>> InStatesAsync(CancellationToken ct, params ParcelState[] states) => SelectAsync(
-        "WHERE state = ANY (@names) ORDER BY id", new { names = states.Select(StateNames<ParcelState>.Of).ToArray() }, ct);
+    public Task<IReadOnlyList<Parcel>> InStatesAsync(CancellationToken ct, params ParcelState[] states)
+    {
+        var names = states.Select(StateNames<ParcelState>.Of).ToArray();
+        return SelectAsync("WHERE state = ANY (@names) ORDER BY id", new { names }, ct);
+    }
 
     public Task<Parcel> AddAsync(Parcel parcel, CancellationToken ct) => Database.InTransactionAsync(
         (transaction, token) => InsertAsync(transaction, parcel, "asked for", token), ct);
 
     public Task<Parcel?> RequestAsync(string id, Func<Parcel, Parcel> change, CancellationToken ct) =>
-        Database.InTransactionAsync((transaction, token) => ChangeAsync(transaction, id, change, "asked for", token), ct);
+        Database.InTransactionAsync(
+            (transaction, token) => ChangeAsync(transaction, id, change, "asked for", token), ct);
 
     protected override ResourceEvent? EventFor(Parcel? before, Parcel after, ResourceEvent draft) =>
         draft with { Parent = after.Depot is null ? null : $"depots/{after.Depot}", Snapshot = [1, 2, 3] };

@@ -17,7 +17,8 @@ public sealed class Requests
         await using var depot = await Depot.OpenAsync(Ct);
         var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
         var worked = 0;
-        var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => AskAsync(ledger, "id-1", "same", () => ++worked)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 10).Select(_ => AskAsync(ledger, "id-1", "same", () => ++worked)));
         Assert.All(answers, answer => Assert.Equal("answer 1", answer));
         Assert.Equal(1, worked);
         Assert.Equal("answer 2", await AskAsync(ledger, "id-2", "same", () => ++worked));
@@ -62,9 +63,11 @@ public sealed class Requests
         var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
         var there = new Struct { Fields = { ["a"] = Value.ForNumber(1), ["b"] = Value.ForNumber(2) } };
         var back = new Struct { Fields = { ["b"] = Value.ForNumber(2), ["a"] = Value.ForNumber(1) } };
-        var first = await ledger.OnceAsync("Test", "id-1", there, (_, _) => Task.FromResult(new Int32Value { Value = 1 }), Ct);
-        var second = await ledger.OnceAsync("Test", "id-1", back, (_, _) => Task.FromResult(new Int32Value { Value = 2 }), Ct);
-        Assert.Equal(first, second);
+        var worked = 0;
+        Task<Int32Value> Work(DatabaseTransaction transaction, CancellationToken ct) =>
+            Task.FromResult(new Int32Value { Value = ++worked });
+        var first = await ledger.OnceAsync("Test", "id-1", there, Work, Ct);
+        Assert.Equal(first, await ledger.OnceAsync("Test", "id-1", back, Work, Ct));
     }
 
     [Fact]

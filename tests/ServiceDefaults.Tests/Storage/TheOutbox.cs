@@ -39,10 +39,10 @@ public sealed class TheOutbox
         });
         await sink.HasAsync(Writers * EventsPerWriter, Ct);
 
-        Assert.Equal(Enumerable.Range(1, Writers * EventsPerWriter).Select(n => (long)n), sink.Known.Select(e => e.Sequence));
+        Assert.Equal(Through(Writers * EventsPerWriter), sink.Known.Select(e => e.Sequence));
         foreach (var writer in sink.Known.GroupBy(e => e.Event.Reason))
         {
-            Assert.Equal(Enumerable.Range(1, EventsPerWriter).Select(n => (long)n), writer.Select(e => e.Event.ResourceVersion));
+            Assert.Equal(Through(EventsPerWriter), writer.Select(e => e.Event.ResourceVersion));
         }
 
         Assert.Equal(0, sink.Gaps);
@@ -88,10 +88,10 @@ public sealed class TheOutbox
         await using var depot = await Depot.OpenAsync(Ct);
         var sink = new Ledger();
         var process = await StartAsync(depot, sink);
-        await process.UntilAsync((await process.Store.AddAsync(Parcel.To("A"), Ct)).Id, ParcelState.Delivered, Ct);
+        await process.DeliverAsync("A", Ct);
         await sink.HasAsync(3, Ct);
         sink.Forget(through: 1);
-        await process.UntilAsync((await process.Store.AddAsync(Parcel.To("B"), Ct)).Id, ParcelState.Delivered, Ct);
+        await process.DeliverAsync("B", Ct);
         await sink.HasAsync(6, Ct);
         Assert.Equal([1L, 2, 3, 4, 5, 6], sink.Known.Select(e => e.Sequence));
     }
@@ -120,10 +120,11 @@ public sealed class TheOutbox
         await using var depot = await Depot.OpenAsync(Ct);
         var sink = new Ledger();
         var process = await StartAsync(depot, sink);
-        await process.UntilAsync((await process.Store.AddAsync(Parcel.To("A"), Ct)).Id, ParcelState.Delivered, Ct);
+        await process.DeliverAsync("A", Ct);
         await sink.HasAsync(3, Ct);
         var outbox = process.Services.GetRequiredService<OutboxStore>();
-        Assert.Equal(2, await outbox.PruneAsync(through: 3, keptMin: 1, depot.Clock.GetUtcNow().AddSeconds(1), max: 10, Ct));
+        var later = depot.Clock.GetUtcNow().AddSeconds(1);
+        Assert.Equal(2, await outbox.PruneAsync(through: 3, keptMin: 1, later, max: 10, Ct));
 
         var feed = process.Services.GetRequiredService<ChangeFeed>();
         var problem = await Assert.ThrowsAsync<Cloud.ServiceDefaults.Hosting.ProblemException>(
@@ -156,7 +157,7 @@ public sealed class TheOutbox
             seen.Add(watch.Current);
         }
 
-        Assert.Equal(Enumerable.Range(1, 12).Select(n => (long)n), seen.Select(m => m.Sequence));
+        Assert.Equal(Through(12), seen.Select(m => m.Sequence));
         Assert.All(seen, m => Assert.Equal([1, 2, 3], m.Event!.Snapshot!));
     }
 
@@ -169,7 +170,7 @@ public sealed class TheOutbox
         var feed = process.Services.GetRequiredService<ChangeFeed>();
         await using var watch = feed.ReadAsync("letter", 0, Ct).GetAsyncEnumerator(Ct);
         var next = watch.MoveNextAsync().AsTask();
-        await process.UntilAsync((await process.Store.AddAsync(Parcel.To("A"), Ct)).Id, ParcelState.Delivered, Ct);
+        await process.DeliverAsync("A", Ct);
         await sink.HasAsync(3, Ct);
         await AdvanceUntilAsync(depot, next);
         Assert.Equal(new FeedMessage(3, null), watch.Current);
@@ -189,6 +190,8 @@ public sealed class TheOutbox
 
         await happened;
     }
+
+    private static IEnumerable<long> Through(int last) => Enumerable.Range(1, last).Select(n => (long)n);
 
     private static ResourceEvent EventOf(string resource, int writer, int version) =>
         new("parcel", "parcels/" + resource, EventTypes.Updated) { Reason = $"{writer}", ResourceVersion = version };
@@ -263,7 +266,8 @@ public sealed class TheOutbox
                     return Task.FromResult((long)known);
                 }
 
-                _known.AddRange(events.Where(e => e.Sequence > known).Select(e => new Taken(source, e.Sequence, e.Event)));
+                _known.AddRange(
+                    events.Where(e => e.Sequence > known).Select(e => new Taken(source, e.Sequence, e.Event)));
             }
 
             while (_waiting.TryDequeue(out var waiting))

@@ -41,7 +41,8 @@ public sealed class Failing
     public async Task A_hopeless_failure_ends_in_the_failed_state_with_its_reason()
     {
         await using var depot = await Depot.OpenAsync(Ct);
-        depot.Post.Before = (_, _) => throw new StepException("NO_SUCH_STREET", "There is no such street.", Fault.Caller, false);
+        depot.Post.Before = (_, _) =>
+            throw new StepException("NO_SUCH_STREET", "There is no such street.", Fault.Caller, false);
         var process = await depot.StartAsync(Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
         var failed = await process.UntilAsync(parcel.Id, ParcelState.DispatchFailed, Ct);

@@ -98,8 +98,8 @@ public sealed class Rivals(ITestOutputHelper output)
         for (var minute = 0; minute < 5; minute++)
         {
             depot.Clock.Advance(TimeSpan.FromSeconds(61));
-            await one.UntilIdleAsync(Ct);
-            await two.UntilIdleAsync(Ct);
+            await one.DeliverAsync($"probe {minute} of one", Ct);
+            await two.DeliverAsync($"probe {minute} of two", Ct);
         }
 
         foreach (var id in ids)
@@ -115,11 +115,11 @@ public sealed class Rivals(ITestOutputHelper output)
         await using var depot = await Depot.OpenAsync(Ct);
         var process = await depot.StartAsync(Ct);
         await process.HearsOthersAsync(Ct);
-        await process.UntilAsync((await process.Store.AddAsync(Parcel.To("before"), Ct)).Id, ParcelState.Delivered, Ct);
+        await process.DeliverAsync("before", Ct);
         depot.Redis.Stop();
-        await process.UntilAsync((await process.Store.AddAsync(Parcel.To("without"), Ct)).Id, ParcelState.Delivered, Ct);
+        await process.DeliverAsync("without", Ct);
         depot.Redis.Start();
-        await process.UntilAsync((await process.Store.AddAsync(Parcel.To("after"), Ct)).Id, ParcelState.Delivered, Ct);
+        await process.DeliverAsync("after", Ct);
         await process.HearsOthersAsync(Ct);
     }
 

@@ -97,8 +97,9 @@ public sealed class TheLoop
     {
         await using var depot = await Depot.OpenAsync(Ct);
         var process = await depot.StartAsync(Ct);
-        await process.UntilIdleAsync(Ct);
-        var parcel = await depot.InsertSilentlyAsync(Parcel.To("A") with { NextAttemptAt = DateTimeOffset.MinValue }, Ct);
+        await process.DeliverAsync("probe", Ct);
+        var due = Parcel.To("A") with { NextAttemptAt = depot.Clock.GetUtcNow() };
+        var parcel = await depot.InsertSilentlyAsync(due, Ct);
         depot.Clock.Advance(TimeSpan.FromSeconds(60));
         await process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct);
     }
