@@ -8,9 +8,13 @@ namespace Cloud.Simulator.Controllers;
 /// again after a growing wait where the pod's restart policy says so.
 /// </summary>
 internal sealed class ContainerLifecycle(
-    ControllerScope scope, RuntimeSettings settings, ContainerPrograms programs, Action<ObjectKey> wake)
+    ControllerScope scope, RuntimeSettings settings, RuntimeControls controls, ContainerPrograms programs,
+    Action<ObjectKey> wake)
 {
     private const string Kubelet = "kubelet";
+
+    /// <summary>Seconds between probes when a probe does not say.</summary>
+    private const int DefaultProbePeriod = 10;
 
     /// <summary>A container that ran this long is no longer counted as failing.</summary>
     private static readonly TimeSpan Recovered = TimeSpan.FromMinutes(10);
@@ -21,6 +25,7 @@ internal sealed class ContainerLifecycle(
     public TimeSpan? Advance(JsonObject pod, PodRecord record, ContainerRecord container)
     {
         if (container.Phase == ContainerPhase.Running && container.Run?.Exit is { } exit) OnExit(pod, container, exit);
+        if (container.Phase == ContainerPhase.Running) return Probe(pod, container);
         if (container.Phase != ContainerPhase.Waiting) return null;
         if (container.Reason == "CreateContainerConfigError") return TryStart(pod, record, container);
         if (container.RetryAt is not { } retryAt) return null;
@@ -61,7 +66,7 @@ internal sealed class ContainerLifecycle(
 
     private TimeSpan? TryStart(JsonObject pod, PodRecord record, ContainerRecord container)
     {
-        if (ImageReference.Parse(container.Image).IsMissing) return FailPull(pod, container);
+        if (IsMissing(container.Image)) return FailPull(pod, container);
         var environment = Environment(pod, record).Resolve(container.Spec);
         if (environment.Problem is { } problem)
         {
@@ -78,6 +83,27 @@ internal sealed class ContainerLifecycle(
         Begin(pod, record, container, programs.For(container.Image), environment.Variables, resumed: false);
         scope.Events.Normal(pod, Kubelet, "Started", $"Started container {container.Name}", FieldPath(container));
         return null;
+    }
+
+    /// <summary>Tells, once per start, of a container that is not ready when its readiness probe first asks.</summary>
+    private TimeSpan? Probe(JsonObject pod, ContainerRecord container)
+    {
+        if (container.IsReady || container.Spec["readinessProbe"] is not JsonObject probe) return null;
+        var seconds = probe.Int("initialDelaySeconds") + (probe.Number("periodSeconds") ?? DefaultProbePeriod);
+        var left = container.StartedAt + TimeSpan.FromSeconds(seconds) - scope.Now;
+        if (left > TimeSpan.Zero) return left;
+        if (container.UnhealthyToldFor == container.StartedAt) return null;
+        container.UnhealthyToldFor = container.StartedAt;
+        scope.Events.Warning(pod, Kubelet, "Unhealthy",
+            "Readiness probe failed: the program has not reported that it is ready", FieldPath(container));
+        return null;
+    }
+
+    private bool IsMissing(string image)
+    {
+        var reference = ImageReference.Parse(image);
+        var missing = controls.MissingImages;
+        return reference.IsMissing || missing.Contains(image) || missing.Contains(reference.Repository);
     }
 
     private void Begin(JsonObject pod, PodRecord record, ContainerRecord container, IContainerProgram program,

@@ -9,6 +9,8 @@ namespace Cloud.Simulator.Controllers;
 /// </summary>
 internal sealed class NodeController(ControllerScope scope) : IController
 {
+    private const string TypeLabel = "node.kubernetes.io/instance-type";
+    private const string Simulated = "simulated";
     private const string LeaseNamespace = "kube-node-lease";
     private const string MicroTime = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
 
@@ -28,6 +30,7 @@ internal sealed class NodeController(ControllerScope scope) : IController
             });
         }
         for (var number = 1; number <= scope.Settings.Nodes; number++) Register(number);
+        RetireOthers();
     }
 
     public void Observe(Change change)
@@ -45,9 +48,22 @@ internal sealed class NodeController(ControllerScope scope) : IController
         }
     }
 
+    /// <summary>Nodes of ours that the settings no longer have: the cluster was made smaller.</summary>
+    private void RetireOthers()
+    {
+        var wanted = Enumerable.Range(1, scope.Settings.Nodes).Select(NameOf).ToHashSet(StringComparer.Ordinal);
+        foreach (var node in scope.Objects[Resources.Nodes].All.ToList())
+        {
+            if (node.Labels().Text(TypeLabel) == Simulated && !wanted.Contains(node.Name()))
+                scope.Objects.Delete(new(Resources.Nodes, null, node.Name()), node);
+        }
+    }
+
+    private string NameOf(int number) => $"{scope.Settings.Name}-node-{number}";
+
     private void Register(int number)
     {
-        var name = $"{scope.Settings.Name}-node-{number}";
+        var name = NameOf(number);
         scope.Objects.Ensure(Resources.Nodes, new JsonObject
         {
             ["apiVersion"] = "v1",
@@ -60,7 +76,7 @@ internal sealed class NodeController(ControllerScope scope) : IController
                     ["kubernetes.io/hostname"] = name,
                     ["kubernetes.io/os"] = "linux",
                     ["kubernetes.io/arch"] = "amd64",
-                    ["node.kubernetes.io/instance-type"] = "simulated",
+                    [TypeLabel] = Simulated,
                 },
             },
             ["spec"] = new JsonObject { ["podCIDR"] = $"10.244.{number}.0/24" },

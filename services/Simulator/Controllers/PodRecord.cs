@@ -48,6 +48,9 @@ internal sealed class ContainerRecord(JsonObject spec, bool isInit)
     /// <summary>When a waiting container is tried again; null waits for something else to change.</summary>
     public DateTimeOffset? RetryAt { get; set; } = DateTimeOffset.MinValue;
 
+    /// <summary>The start of which it was told that the container is not healthy.</summary>
+    public DateTimeOffset? UnhealthyToldFor { get; set; }
+
     public ContainerRun? Run { get; set; }
 
     public bool IsReady => Phase == ContainerPhase.Running && Run is { IsReady: true };

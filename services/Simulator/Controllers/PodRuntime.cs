@@ -28,7 +28,8 @@ internal sealed class PodRuntime : IController
         _scope = scope;
         _settings = settings;
         _controls = controls;
-        _lifecycle = new ContainerLifecycle(scope, settings, programs, key => scope.Loop.Enqueue(this, key));
+        _lifecycle = new ContainerLifecycle(
+            scope, settings, controls, programs, key => scope.Loop.Enqueue(this, key));
         controls.CrashAsked += (ns, selector) => scope.Loop.Post(() => Crash(ns, selector));
     }
 

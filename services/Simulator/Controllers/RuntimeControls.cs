@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cloud.Simulator.ApiServers;
 
 namespace Cloud.Simulator.Controllers;
@@ -6,6 +7,7 @@ namespace Cloud.Simulator.Controllers;
 public sealed class RuntimeControls(ClusterSettings settings)
 {
     private long _podStartDelayTicks = settings.PodStartDelay.Ticks;
+    private ImmutableHashSet<string> _missingImages = [];
 
     /// <summary>
     /// How long a scheduled pod takes until its containers run; counts for pods scheduled from now on.
@@ -14,6 +16,16 @@ public sealed class RuntimeControls(ClusterSettings settings)
     {
         get => TimeSpan.FromTicks(Interlocked.Read(ref _podStartDelayTicks));
         set => Interlocked.Exchange(ref _podStartDelayTicks, value.Ticks);
+    }
+
+    /// <summary>
+    /// Images that cannot be pulled, each by its full name or its repository. Counts for containers that start from
+    /// now on; one that waits for an image is tried again in its turn.
+    /// </summary>
+    public IReadOnlyCollection<string> MissingImages
+    {
+        get => Volatile.Read(ref _missingImages);
+        set => Volatile.Write(ref _missingImages, [.. value]);
     }
 
     internal event Action<string?, string>? CrashAsked;

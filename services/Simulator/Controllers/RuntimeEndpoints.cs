@@ -3,7 +3,9 @@ namespace Cloud.Simulator.Controllers;
 /// <summary>A change of a cluster's nodes as it is asked for over HTTP. What is left out stays as it is.</summary>
 /// <param name="PodStartDelayMs">How long pods scheduled from now on take to start, in milliseconds.</param>
 /// <param name="CrashPods">Pods whose containers are to exit with an error now.</param>
-public sealed record RuntimeChange(int? PodStartDelayMs, PodSelection? CrashPods);
+/// <param name="MissingImages">Images, or repositories, that cannot be pulled from now on; empty: all can.</param>
+public sealed record RuntimeChange(
+    int? PodStartDelayMs, PodSelection? CrashPods, IReadOnlyList<string>? MissingImages);
 
 /// <summary>Some pods of a cluster.</summary>
 /// <param name="Namespace">Their namespace; empty is all.</param>
@@ -41,13 +43,17 @@ public static class RuntimeEndpoints
         if (change.PodStartDelayMs is < 0 or > LongestDelayMs)
             return Results.BadRequest($"podStartDelayMs must be between 0 and {LongestDelayMs}.");
         if (change.PodStartDelayMs is { } delay) controllers.Controls.PodStartDelay = TimeSpan.FromMilliseconds(delay);
+        if (change.MissingImages is { } images) controllers.Controls.MissingImages = images;
         if (change.CrashPods is { } pods)
             controllers.Controls.CrashPods(pods.Namespace is "" ? null : pods.Namespace, pods.Selector ?? "");
         return Results.Ok(Describe(controllers));
     }
 
-    private static object Describe(ClusterControllers controllers) =>
-        new { podStartDelayMs = (int)controllers.Controls.PodStartDelay.TotalMilliseconds };
+    private static object Describe(ClusterControllers controllers) => new
+    {
+        podStartDelayMs = (int)controllers.Controls.PodStartDelay.TotalMilliseconds,
+        missingImages = controllers.Controls.MissingImages,
+    };
 
     private static IResult Unknown(string cluster) => Results.NotFound($"There is no cluster \"{cluster}\".");
 }

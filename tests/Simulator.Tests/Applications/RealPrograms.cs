@@ -38,7 +38,8 @@ public sealed class RealPrograms
     public async Task A_program_that_exits_is_restarted_with_back_off_and_leaves_its_last_words()
     {
         using var directory = new TemporaryDirectory();
-        await using var cluster = await LiveCluster.StartAsync(runtime: Programs(directory, "echo cannot go on; exit 7"));
+        var programs = Programs(directory, "echo cannot go on; exit 7");
+        await using var cluster = await LiveCluster.StartAsync(runtime: programs);
         cluster.Create("pods", Pod([]));
         await cluster.Until(() => Status(cluster).Text("state", "waiting", "reason") == "CrashLoopBackOff");
         Assert.Equal(7, Status(cluster).Int("lastState", "terminated", "exitCode"));

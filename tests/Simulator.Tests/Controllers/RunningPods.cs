@@ -127,6 +127,18 @@ public sealed class RunningPods
         Assert.Equal(0, Restarts(cluster, "other"));
     }
 
+    [Fact]
+    public async Task An_image_can_be_made_to_fail_and_comes_back_by_itself()
+    {
+        await using var cluster = await LiveCluster.StartAsync();
+        cluster.Controllers.Controls.MissingImages = ["nginx"];
+        cluster.Create("pods", Objects.Pod("pulling"));
+        await cluster.Until(() => Waiting(cluster, "pulling") == "ErrImagePull");
+        await cluster.Until(() => Waiting(cluster, "pulling") == "ImagePullBackOff");
+        cluster.Controllers.Controls.MissingImages = [];
+        await cluster.Until(() => Pods.IsReady(cluster.Get("pods", "pulling")!));
+    }
+
     private static JsonObject? Status(LiveCluster cluster, string name, string list = "containerStatuses") =>
         cluster.Get("pods", name).Items("status", list).FirstOrDefault();
 

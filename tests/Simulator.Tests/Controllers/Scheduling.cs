@@ -77,6 +77,19 @@ public sealed class Scheduling
         await cluster.Until(() => Pods.IsReady(cluster.Get("pods", "two")!));
     }
 
+    [Fact]
+    public async Task A_cluster_made_smaller_moves_its_pods()
+    {
+        await using var before = await LiveCluster.StartAsync(nodes: 2);
+        before.Create("deployments.apps", Objects.Deployment("web", 4));
+        await before.Until(() => before.List("pods").Count(Pods.IsReady) == 4);
+        await before.Controllers.StopAsync(TestContext.Current.CancellationToken);
+
+        await using var after = new LiveCluster(nodes: 1, api: before.Api, clock: before.Clock);
+        await after.Until(() => after.Api.List("nodes").Count == 1 && after.List("pods").Count(Pods.IsReady) == 4
+            && after.List("pods").All(p => p.Text("spec", "nodeName") == "test-node-1"));
+    }
+
     private static JsonObject Asking(string name, string cpu) => Objects.Pod(name, $$$"""
         {"containers":[{"name":"main","image":"nginx:1","resources":{"requests":{"cpu":"{{{cpu}}}"} } }]}
         """);
