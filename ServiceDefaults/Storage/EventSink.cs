@@ -9,9 +9,12 @@ namespace Cloud.ServiceDefaults.Storage;
 public interface IEventSink
 {
     /// <summary>Takes events in order; what is known already is skipped.</summary>
+    /// <param name="prunedThrough">Events up to this sequence are no longer kept here: a gap up to it is taken as it
+    /// is.</param>
     /// <returns>The highest sequence now known of the source. Lower than what precedes the first event given: there
     /// is a gap, and delivery begins again from there.</returns>
-    Task<long> AppendAsync(string source, IReadOnlyList<StoredEvent> events, CancellationToken ct);
+    Task<long> AppendAsync(
+        string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct);
 }
 
 /// <summary>Delivers to Metrics by gRPC (<c>EventIngestionService.AppendEvents</c>).</summary>
@@ -19,9 +22,10 @@ internal sealed class MetricsEventSink(EventIngestionService.EventIngestionServi
 {
     private const string GapReason = "SEQUENCE_GAP";
 
-    public async Task<long> AppendAsync(string source, IReadOnlyList<StoredEvent> events, CancellationToken ct)
+    public async Task<long> AppendAsync(
+        string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct)
     {
-        var request = new AppendEventsRequest { Source = source };
+        var request = new AppendEventsRequest { Source = source, PrunedThrough = prunedThrough };
         request.Events.AddRange(events.Select(e => ToProto(source, e)));
         try
         {

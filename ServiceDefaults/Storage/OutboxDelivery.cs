@@ -12,8 +12,8 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <para>Crash after the commit, before the numbering: another process's next numbering, or the sweep, takes them
 /// along. Crash after delivery, before the mark: they are sent again and skipped. Receiver away: retried with
 /// doubling waits up to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own.
-/// Receiver knows less than was delivered (it was restored from a backup): delivery goes back to where it says, as
-/// far as events are kept.</para>
+/// Receiver knows less than was delivered (it was restored from a backup): delivery goes back to where it says; what
+/// is no longer kept here stays a hole in its feed.</para>
 /// </summary>
 internal sealed class OutboxDelivery : BackgroundService
 {
@@ -134,7 +134,7 @@ internal sealed class OutboxDelivery : BackgroundService
                 break;
             }
 
-            var known = await _sink.AppendAsync(_service.Name, events, ct);
+            var known = await _sink.AppendAsync(_service.Name, events, progress.PrunedThrough, ct);
             delivered = known >= delivered
                 ? await MarkAsync(known, ct)
                 : await RewindAsync(known, progress.PrunedThrough, ct);
@@ -151,15 +151,11 @@ internal sealed class OutboxDelivery : BackgroundService
 
     private async Task<long> RewindAsync(long known, long prunedThrough, CancellationToken ct)
     {
-        if (known < prunedThrough)
-        {
-            throw new RpcException(new Status(
-                StatusCode.DataLoss,
-                $"The receiver knows events through {known}, but those through {prunedThrough} are no longer kept."));
-        }
-
-        _logger.LogWarning("Delivering events again from {Sequence}: the receiver does not know them", known + 1);
-        await _outbox.RewindAsync(known, ct);
-        return known;
+        // What is no longer kept can never be delivered; the receiver is told so and takes the hole.
+        var from = Math.Max(known, prunedThrough);
+        _logger.LogWarning(
+            "Delivering events again from {Sequence}: the receiver knows them through {Known} only", from + 1, known);
+        await _outbox.RewindAsync(from, ct);
+        return from;
     }
 }

@@ -249,7 +249,8 @@ public sealed class TheOutbox
             }
         }
 
-        public Task<long> AppendAsync(string source, IReadOnlyList<StoredEvent> events, CancellationToken ct)
+        public Task<long> AppendAsync(
+            string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct)
         {
             if (Away)
             {
