@@ -101,7 +101,13 @@ internal static class SeedCommand
             new() { Filter = new() { DnsName = FirstWorkspace, ShowDeleted = true } }, cancellationToken: ct), ct);
         if (found.Installations.Count > 0)
         {
-            return; // Whatever was made of it since, even its deletion, is not undone by a restart.
+            // Whatever was made of it since, even its deletion, is not undone by a restart.
+            if (found.Installations[0] is { State: "stable" } first)
+            {
+                await AnswersAsync(first.Url, ct);
+            }
+
+            return;
         }
 
         Screen.Note($"creating workspace {FirstWorkspace}");

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using StackExchange.Redis;
 
@@ -38,6 +39,8 @@ public static class ServiceHosting
         services.AddSingleton(new ServiceIdentity(name));
         services.AddSingleton(new MigrationSource(migrations ?? Assembly.GetCallingAssembly()));
         builder.AddTelemetry(name);
+        // Each statement and request is a span already; as log lines they would bury what matters.
+        builder.Logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
         AddStorage(builder, name);
         services.AddSupervision();
         AddGrpc(services);
