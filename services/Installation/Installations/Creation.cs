@@ -22,7 +22,8 @@ public sealed class Creation(Placements placements, LogicalDatabases databases, 
         var room = await placements.PlaceAsync(row, ct);
         if (room.Given is { } placement)
         {
-            return Go(CreationPreProvisioning, placement.Reason, row with { Cluster = placement.Cluster });
+            var placed = row with { Cluster = placement.Cluster, ClusterInstallation = null, LogicalDatabase = null };
+            return Go(CreationPreProvisioning, placement.Reason, placed);
         }
 
         return row.State == CreationRequested
@@ -43,7 +44,8 @@ public sealed class Creation(Placements placements, LogicalDatabases databases, 
         return database.State switch
         {
             PeerStates.Stable => Go(CreationInProgress, $"{database.Name} is ready", known),
-            PeerStates.CreationFailed => throw PeerErrors.Failed(database.Name, database.State, database.Progress),
+            PeerStates.CreationFailed or PeerStates.DeletionRequested or PeerStates.DeletionFailed
+                or PeerStates.Deleted => throw PeerErrors.Failed(database.Name, database.State, database.Progress),
             _ => Wait<Installation, InstallationState>(
                 PeerErrors.Doing(database.Name, database.State, database.Progress), Waiting.ForAnotherService, known),
         };
@@ -57,7 +59,8 @@ public sealed class Creation(Placements placements, LogicalDatabases databases, 
         return made.State switch
         {
             PeerStates.Stable => Go(CreationConfiguringDns, $"{made.Name} is stable in {row.Cluster}", known),
-            PeerStates.CreationFailed => throw PeerErrors.Failed(made.Name, made.State, made.Progress),
+            PeerStates.CreationFailed or PeerStates.DeletionRequested or PeerStates.DeletionFailed
+                or PeerStates.Deleted => throw PeerErrors.Failed(made.Name, made.State, made.Progress),
             _ => Wait<Installation, InstallationState>(
                 PeerErrors.Doing(made.Name, made.State, made.Progress), Waiting.ForAnotherService, known),
         };

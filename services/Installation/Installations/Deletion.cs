@@ -17,7 +17,7 @@ public sealed class Deletion(
     Placements placements,
     LogicalDatabases databases,
     InstallationStore store,
-    TimeProvider time)
+    Database database)
 {
     /// <summary>deletion-pending-requested: the cluster is told to stop the pods.</summary>
     public async Task<InstallationOutcome> BeginPendingAsync(Installation row, CancellationToken ct)
@@ -43,14 +43,14 @@ public sealed class Deletion(
             }
         }
 
-        var purgeTime = time.GetUtcNow() + (row.DeletionPendingTime ?? TimeSpan.Zero);
+        var purgeTime = database.Now + (row.DeletionPendingTime ?? TimeSpan.Zero);
         return Go(DeletionPending, $"it can be taken back until {purgeTime:u}", row with { PurgeTime = purgeTime });
     }
 
     /// <summary>deletion-pending: until its time is over.</summary>
     public Task<InstallationOutcome> ExpireAsync(Installation row, CancellationToken ct)
     {
-        var left = (row.PurgeTime ?? DateTimeOffset.MinValue) - time.GetUtcNow();
+        var left = (row.PurgeTime ?? DateTimeOffset.MinValue) - database.Now;
         return Task.FromResult<InstallationOutcome>(left <= TimeSpan.Zero
             ? Go(DeletionRequested, "the time to take the deletion back is over", row with { PurgeTime = null })
             : Wait(
@@ -116,7 +116,7 @@ public sealed class Deletion(
         return Go(
             Deleted,
             "nothing of it is left, and its names are free",
-            row with { DeleteTime = time.GetUtcNow() },
+            row with { DeleteTime = database.Now },
             (transaction, token) => store.ReleaseNamesAsync(transaction, row, token));
     }
 

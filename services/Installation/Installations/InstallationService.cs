@@ -15,7 +15,7 @@ public sealed class InstallationService(
     InstallationWhy why,
     DeletionOptions deletion,
     RequestLedger ledger,
-    TimeProvider time) : Proto.InstallationService.InstallationServiceBase
+    Database database) : Proto.InstallationService.InstallationServiceBase
 {
     /// <summary>Installations of a page, at most.</summary>
     public const int MaxPageSize = 1000;
@@ -34,7 +34,7 @@ public sealed class InstallationService(
         if (request.ValidateOnly || problems.All.Count > 0)
         {
             await CheckFreeAsync(row, problems, context.CancellationToken);
-            var wished = messages.Of(row with { CreateTime = time.GetUtcNow(), UpdateTime = time.GetUtcNow() });
+            var wished = messages.Of(row with { CreateTime = database.Now, UpdateTime = database.Now });
             wished.Name = "";
             return wished;
         }
@@ -233,7 +233,7 @@ public sealed class InstallationService(
         }
 
         var wait = asked ?? deletion.PendingTime;
-        return moved with { DeletionPendingTime = wait, PurgeTime = time.GetUtcNow() + wait };
+        return moved with { DeletionPendingTime = wait, PurgeTime = database.Now + wait };
     }
 
     private async Task CheckFreeAsync(Installation row, FieldProblems problems, CancellationToken ct)

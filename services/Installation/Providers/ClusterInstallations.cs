@@ -10,20 +10,9 @@ public sealed class ClusterInstallations(ClusterInstallationService.ClusterInsta
 {
     private const string Service = "cluster";
 
-    /// <summary>Makes it real in the cluster it was placed in.</summary>
-    public Task<ClusterInstallation> EnsureAsync(Installation row, CancellationToken ct) => AskAsync(
-        $"to create {row.Name} in {row.Cluster}",
-        () => client.CreateClusterInstallationAsync(
-            new CreateClusterInstallationRequest
-            {
-                ClusterInstallation = new ClusterInstallation
-                {
-                    Installation = row.Name, Cluster = row.Cluster, Spec = SpecOf(row, hibernated: false),
-                },
-                InstallationEpoch = row.Epoch,
-            },
-            cancellationToken: ct),
-        ct);
+    /// <summary>Makes it real in the cluster it was placed in. The one that the row knows is only looked at.</summary>
+    public Task<ClusterInstallation> EnsureAsync(Installation row, CancellationToken ct) =>
+        row.ClusterInstallation is { } known ? GetAsync(known, ct) : CreateAsync(row, ct);
 
     /// <summary>Makes the cluster want what the row wants. Asking for what is wanted already starts no work.</summary>
     public Task<ClusterInstallation> ApplyAsync(Installation row, bool hibernated, CancellationToken ct) => AskAsync(
@@ -59,6 +48,26 @@ public sealed class ClusterInstallations(ClusterInstallationService.ClusterInsta
             ct);
         return found.ClusterInstallations;
     }
+
+    private Task<ClusterInstallation> CreateAsync(Installation row, CancellationToken ct) => AskAsync(
+        $"to create {row.Name} in {row.Cluster}",
+        () => client.CreateClusterInstallationAsync(
+            new CreateClusterInstallationRequest
+            {
+                ClusterInstallation = new ClusterInstallation
+                {
+                    Installation = row.Name, Cluster = row.Cluster, Spec = SpecOf(row, hibernated: false),
+                },
+                InstallationEpoch = row.Epoch,
+            },
+            cancellationToken: ct),
+        ct);
+
+    private Task<ClusterInstallation> GetAsync(string name, CancellationToken ct) => AskAsync(
+        $"for {name}",
+        () => client.GetClusterInstallationAsync(
+            new GetClusterInstallationRequest { Name = name }, cancellationToken: ct),
+        ct);
 
     private static ClusterInstallationSpec SpecOf(Installation row, bool hibernated)
     {

@@ -10,9 +10,15 @@ public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServi
     private const string Service = "database-pool";
     private const string NoRoom = "NO_DATABASE_SERVER_HAS_ROOM";
 
-    /// <summary>A database and a role for this installation.</summary>
+    /// <summary>A database and a role for this installation. The one that the row knows is only looked at: asking for it
+    /// again would start anew what has failed.</summary>
     public async Task<Room<LogicalDatabase>> EnsureAsync(Installation row, CancellationToken ct)
     {
+        if (row.LogicalDatabase is { } known)
+        {
+            return new(await GetAsync(known, ct), "");
+        }
+
         var request = new CreateLogicalDatabaseRequest
         {
             LogicalDatabase = new LogicalDatabase { Installation = row.Name }, InstallationEpoch = row.Epoch,
@@ -23,7 +29,7 @@ public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServi
         }
         catch (RpcException e) when (PeerErrors.ReasonOf(e) == NoRoom)
         {
-            return new(null, e.Status.Detail);
+            return new(null, PeerErrors.WhyNot(e));
         }
         catch (RpcException e) when (!ct.IsCancellationRequested)
         {
@@ -56,6 +62,19 @@ public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServi
         catch (RpcException e) when (!ct.IsCancellationRequested)
         {
             throw PeerErrors.From(Service, $"for the logical databases of {row.Name}", e);
+        }
+    }
+
+    private async Task<LogicalDatabase> GetAsync(string name, CancellationToken ct)
+    {
+        try
+        {
+            return await client.GetLogicalDatabaseAsync(
+                new GetLogicalDatabaseRequest { Name = name }, cancellationToken: ct);
+        }
+        catch (RpcException e) when (!ct.IsCancellationRequested)
+        {
+            throw PeerErrors.From(Service, $"for {name}", e);
         }
     }
 }

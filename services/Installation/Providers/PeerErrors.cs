@@ -11,6 +11,19 @@ internal static class PeerErrors
     /// <summary>The reason of a reply's <c>ErrorInfo</c>, for example <c>NO_CLUSTER_HAS_ROOM</c>; empty without one.</summary>
     public static string ReasonOf(RpcException error) => error.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? "";
 
+    /// <summary>Where there was no room and why: the sentence of the reply and, where it leaves them out, the places that
+    /// its metadata name.</summary>
+    public static string WhyNot(RpcException error)
+    {
+        var places = error.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Metadata ?? [];
+        return string.Join(
+            "; ",
+            places.Where(place => !error.Status.Detail.Contains(place.Value, StringComparison.Ordinal))
+                .OrderBy(place => place.Key, StringComparer.Ordinal)
+                .Select(place => $"{place.Key}: {place.Value}")
+                .Prepend(error.Status.Detail));
+    }
+
     /// <summary>The failure of the step that asked.</summary>
     /// <param name="service">Who was asked, by its service name.</param>
     /// <param name="asked">What was asked, for people: "to create a logical database".</param>

@@ -22,7 +22,7 @@ public sealed class Placements(PlacementService.PlacementServiceClient client)
         }
         catch (RpcException e) when (PeerErrors.ReasonOf(e) == NoRoom)
         {
-            return new(null, e.Status.Detail);
+            return new(null, PeerErrors.WhyNot(e));
         }
         catch (RpcException e) when (!ct.IsCancellationRequested)
         {

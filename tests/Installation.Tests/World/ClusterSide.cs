@@ -19,7 +19,8 @@ internal sealed class PlacementSide(OutsideWorld world) : PlacementService.Place
             {
                 if (world.Placements.Count(p => !p.IsGone) >= world.ClusterRoom)
                 {
-                    throw Problem.Exhausted("NO_CLUSTER_HAS_ROOM", $"{Cluster}: 100 % of its CPU is taken")
+                    var whyNot = new Dictionary<string, string> { [Cluster] = "100 % of its CPU is taken" };
+                    throw Problem.Exhausted("NO_CLUSTER_HAS_ROOM", "No cluster has room.", whyNot)
                         .ToRpcStatus().ToRpcException();
                 }
 
@@ -73,6 +74,13 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
                 world.ClusterInstallations.Add(made);
                 return (Of(made), true);
             });
+    }
+
+    public override Task<ClusterInstallation> GetClusterInstallation(
+        GetClusterInstallationRequest request, ServerCallContext context)
+    {
+        var made = Find(request.Name);
+        return world.ServeAsync(nameof(GetClusterInstallation), made.Installation, null, () => (Of(made), false));
     }
 
     public override Task<ClusterInstallation> UpdateClusterInstallation(

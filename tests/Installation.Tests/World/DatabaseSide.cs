@@ -33,6 +33,13 @@ internal sealed class DatabaseSide(OutsideWorld world) : LogicalDatabaseService.
         });
     }
 
+    public override Task<LogicalDatabase> GetLogicalDatabase(
+        GetLogicalDatabaseRequest request, ServerCallContext context)
+    {
+        var made = Find(request.Name);
+        return world.ServeAsync(nameof(GetLogicalDatabase), made.Installation, null, () => (Of(made), false));
+    }
+
     public override Task<LogicalDatabase> DeleteLogicalDatabase(
         DeleteLogicalDatabaseRequest request, ServerCallContext context)
     {

@@ -78,7 +78,10 @@ internal sealed class InstallationSystem : IAsyncDisposable
         {
             ["services:cluster:grpc:0"] = peers.Urls.Single(),
             ["services:database-pool:grpc:0"] = peers.Urls.Single(),
-            ["services:metrics:grpc:0"] = "http://127.0.0.1:1",
+            ["services:metrics:grpc:0"] = peers.Urls.Single(),
+            ["Logging:LogLevel:Default"] = "Error",
+            ["Logging:LogLevel:Cloud"] = "Error",
+            ["Logging:LogLevel:Microsoft"] = "Error",
             ["Dns:Domains:0"] = "localhost",
             ["Dns:Domains:1"] = "example.com",
             ["Dns:UrlFormat"] = "http://{host}:8080/",
@@ -96,6 +99,25 @@ internal sealed class InstallationSystem : IAsyncDisposable
         var replica = new ServiceHost<InstallationRules>(_options);
         _replicas.Add(replica);
         _ = replica.Channel;
+    }
+
+    /// <summary>A replica that the test can crash; it does its share of the work, requests go to the others.</summary>
+    public ServiceHost<InstallationRules> Doomed(FaultPoints faults)
+    {
+        var doomed = new ServiceHost<InstallationRules>(_options with
+        {
+            Configure = services => services.AddSingleton<Checkpoints>(faults),
+        });
+        _ = doomed.Channel;
+        return doomed;
+    }
+
+    /// <summary>What time does to a crashed process: its lease on an installation runs out, and somebody looks again.</summary>
+    public async Task BuryAsync(string name)
+    {
+        var id = name["installations/".Length..];
+        await _redis.GetDatabase().KeyDeleteAsync($"{Installation.Noun}:{id}");
+        await World.NudgeAsync(name);
     }
 
     public Proto.InstallationService.InstallationServiceClient ClientOf(int replica) => new(_replicas[replica].Channel);
@@ -121,6 +143,7 @@ internal sealed class InstallationSystem : IAsyncDisposable
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cut);
         patience.CancelAfter(Patience);
+        await using var ticking = new Ticking(Clock);
         var request = new WatchInstallationsRequest { Filter = new Proto.InstallationFilter { ShowDeleted = true } };
         using var stream = Client.WatchInstallations(request, cancellationToken: patience.Token);
         try
@@ -148,6 +171,7 @@ internal sealed class InstallationSystem : IAsyncDisposable
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cut);
         patience.CancelAfter(Patience);
+        await using var ticking = new Ticking(Clock);
         while (true)
         {
             var saved = _saves.Next;
@@ -219,6 +243,7 @@ internal sealed class InstallationSystem : IAsyncDisposable
         app.MapGrpcService<ClusterInstallationSide>();
         app.MapGrpcService<ClustersSide>();
         app.MapGrpcService<DatabaseSide>();
+        app.MapGrpcService<EventSide>();
         await app.StartAsync(Cut);
         return app;
     }
@@ -240,5 +265,31 @@ internal sealed class SaveSignal : Checkpoints
         }
 
         return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>Lets a clock whose hands the test turns go on slowly while something is awaited: a step that a leap of the
+/// clock cut off is tried again a second later, and somebody has to bring that second.</summary>
+internal sealed class Ticking : IAsyncDisposable
+{
+    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(100);
+
+    private readonly PeriodicTimer _timer = new(Every);
+    private readonly Task _ticks;
+
+    public Ticking(FakeTimeProvider? clock) => _ticks = clock is null ? Task.CompletedTask : TickAsync(clock);
+
+    public async ValueTask DisposeAsync()
+    {
+        _timer.Dispose();
+        await _ticks;
+    }
+
+    private async Task TickAsync(FakeTimeProvider clock)
+    {
+        while (await _timer.WaitForNextTickAsync())
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+        }
     }
 }

@@ -1,0 +1,216 @@
+using Cloud.Installations.Tests.World;
+using Cloud.ServiceDefaults.Storage;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Xunit;
+using Proto = Cloud.Protos.Installation.V1;
+
+namespace Cloud.Installations.Tests;
+
+/// <summary>Wrong requests, and what their senders are told.</summary>
+public sealed class BadInputStories : IAsyncLifetime
+{
+    private InstallationSystem _system = null!;
+
+    private static CancellationToken Cut => TestContext.Current.CancellationToken;
+
+    private Proto.InstallationService.InstallationServiceClient Client => _system.Client;
+
+    public async ValueTask InitializeAsync() => _system = await InstallationSystem.StartAsync();
+
+    public async ValueTask DisposeAsync() => await _system.DisposeAsync();
+
+    [Fact]
+    public async Task A_request_that_is_wrong_in_many_ways_is_told_all_of_them()
+    {
+        await _system.CreateAsync("taken");
+        var refusal = await Refused.With("INVALID_FIELDS", async () => await Client.CreateInstallationAsync(
+            new()
+            {
+                Installation = new()
+                {
+                    OwnerId = new string('x', 65),
+                    DnsNames = { "a.localhost", "-acme.localhost", "acme.evilexample.com", "www.localhost", "taken.localhost" },
+                    Version = "not a tag",
+                    Image = "Not/An/Image:latest",
+                    Size = "huge",
+                    Affinity = "alone",
+                    MattermostEnv = { ["1BAD"] = new() { Value = "x" }, ["EMPTY"] = new() },
+                },
+            },
+            cancellationToken: Cut));
+        Assert.Equal(StatusCode.InvalidArgument, refusal.StatusCode);
+        Assert.Equal(
+            new HashSet<(string, string)>
+            {
+                ("installation.owner_id", "INVALID_OWNER"),
+                ("installation.dns_names[0]", "INVALID_DNS_LABEL"),
+                ("installation.dns_names[1]", "INVALID_DNS_NAME"),
+                ("installation.dns_names[2]", "FOREIGN_DNS_NAME"),
+                ("installation.dns_names[3]", "RESERVED_DNS_NAME"),
+                ("installation.dns_names", "DNS_NAME_TAKEN"),
+                ("installation.version", "INVALID_VERSION"),
+                ("installation.image", "INVALID_IMAGE"),
+                ("installation.size", "UNKNOWN_SIZE"),
+                ("installation.affinity", "UNKNOWN_AFFINITY"),
+                ("installation.mattermost_env[1BAD]", "INVALID_ENV_NAME"),
+                ("installation.mattermost_env[EMPTY]", "ENV_SOURCE_REQUIRED"),
+            },
+            refusal.Fields().ToHashSet());
+    }
+
+    [Fact]
+    public async Task An_id_that_never_was_is_not_found_and_no_name_at_all_is_the_callers_mistake()
+    {
+        var never = Installation.NameOf(ResourceId.New());
+        foreach (var name in new[] { never, "installations/acme", "installations/" })
+        {
+            var refusal = await Refused.With("RESOURCE_NOT_FOUND", () => _system.GetAsync(name));
+            Assert.Equal(StatusCode.NotFound, refusal.StatusCode);
+        }
+
+        foreach (var name in new[] { "", "acme", "clusters/x" })
+        {
+            await Refused.With("INVALID_RESOURCE_NAME", () => _system.GetAsync(name));
+        }
+
+        await Refused.With(
+            "RESOURCE_NOT_FOUND", async () => await Client.HibernateInstallationAsync(new() { Name = never }, cancellationToken: Cut));
+        await Refused.With("RESOURCE_NOT_FOUND", async () => await Client.UpdateInstallationAsync(
+            new() { Installation = new() { Name = never, Version = "1" } }, cancellationToken: Cut));
+        await Refused.With(
+            "RESOURCE_NOT_FOUND", async () => await Client.WhyInstallationAsync(new() { Name = never }, cancellationToken: Cut));
+        await Refused.With(
+            "INVALID_RESOURCE_NAME", async () => await Client.UpdateInstallationAsync(new(), cancellationToken: Cut));
+    }
+
+    [Fact]
+    public async Task A_deleted_installation_takes_no_verb()
+    {
+        var acme = await _system.StableAsync("gone");
+        await Client.DeleteInstallationAsync(new() { Name = acme.Name, PendingTime = new Duration() }, cancellationToken: Cut);
+        await _system.UntilAsync(acme.Name, "deleted");
+        var refusal = await Refused.With("WRONG_STATE", async () =>
+            await Client.WakeUpInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut));
+        Assert.Equal("deleted", refusal.Metadata("state"));
+    }
+
+    [Fact]
+    public async Task A_name_that_is_taken_is_said_to_be()
+    {
+        await _system.CreateAsync("wanted");
+        var refusal = await Refused.With("DNS_NAME_TAKEN", () => _system.CreateAsync("wanted"));
+        Assert.Equal(StatusCode.AlreadyExists, refusal.StatusCode);
+        Assert.Equal("wanted.localhost", refusal.Metadata("value"));
+    }
+
+    [Fact]
+    public async Task Of_many_that_want_one_name_at_once_one_gets_it_and_nothing_is_left_of_the_others()
+    {
+        var asked = await Task.WhenAll(Enumerable.Range(0, 20).Select(async n =>
+        {
+            try
+            {
+                var names = n % 2 == 0 ? new[] { "raced.localhost", "raced2.localhost" } : ["raced2.localhost", "raced.localhost"];
+                await Client.CreateInstallationAsync(
+                    new() { Installation = new() { DnsNames = { names } } }, cancellationToken: Cut);
+                return "";
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.AlreadyExists)
+            {
+                return "taken";
+            }
+        }));
+        Assert.Single(asked, "");
+        var rows = await _system.QueryAsync("SELECT count(*) FROM installations WHERE 'raced.localhost' = ANY (dns_names)");
+        Assert.Equal(1L, Assert.Single(rows));
+    }
+
+    [Fact]
+    public async Task A_stale_etag_is_refused_with_the_current_one()
+    {
+        var acme = await _system.StableAsync("etag");
+        var refusal = await Refused.With("ETAG_MISMATCH", async () =>
+            await Client.HibernateInstallationAsync(new() { Name = acme.Name, Etag = "1" }, cancellationToken: Cut));
+        Assert.Equal(StatusCode.Aborted, refusal.StatusCode);
+        Assert.Equal(acme.Etag, refusal.Metadata("current"));
+        await Refused.With("ETAG_MISMATCH", async () => await Client.UpdateInstallationAsync(
+            new() { Installation = new() { Name = acme.Name, Etag = "x", Version = "2" } }, cancellationToken: Cut));
+        await Client.HibernateInstallationAsync(new() { Name = acme.Name, Etag = acme.Etag }, cancellationToken: Cut);
+    }
+
+    [Fact]
+    public async Task A_repeated_request_id_answers_the_same_installation_and_another_request_under_it_is_refused()
+    {
+        var request = new Proto.CreateInstallationRequest { NameHint = "once", RequestId = "r-1" };
+        var first = await Client.CreateInstallationAsync(request, cancellationToken: Cut);
+        var second = await Client.CreateInstallationAsync(request, cancellationToken: Cut);
+        Assert.Equal(first, second);
+        await Refused.With("REQUEST_ID_REUSED", async () => await Client.CreateInstallationAsync(
+            new() { NameHint = "twice", RequestId = "r-1" }, cancellationToken: Cut));
+    }
+
+    [Fact]
+    public async Task Only_checking_writes_nothing()
+    {
+        var wished = await Client.CreateInstallationAsync(
+            new() { NameHint = "dry", ValidateOnly = true }, cancellationToken: Cut);
+        Assert.Equal(("", "http://dry.localhost:8080/", "creation-requested"), (wished.Name, wished.Url, wished.State));
+        Assert.Empty(await _system.QueryAsync("SELECT id FROM installations WHERE 'dry.localhost' = ANY (dns_names)"));
+        await _system.CreateAsync("dry");
+        await Refused.With("DNS_NAME_TAKEN", async () => await Client.CreateInstallationAsync(
+            new() { NameHint = "dry", ValidateOnly = true }, cancellationToken: Cut));
+    }
+
+    [Fact]
+    public async Task A_mask_with_paths_that_cannot_be_updated_is_refused_with_those_that_can()
+    {
+        var acme = await _system.StableAsync("mask");
+        var refusal = await Refused.With("INVALID_FIELDS", async () => await Client.UpdateInstallationAsync(
+            new()
+            {
+                Installation = new() { Name = acme.Name },
+                UpdateMask = new FieldMask { Paths = { "state", "affinity", "nonsense", "dns_names" } },
+            },
+            cancellationToken: Cut));
+        Assert.Equal(3, refusal.Fields().Count(f => f == ("update_mask", "INVALID_UPDATE_MASK")));
+        Assert.Contains(("installation.dns_names", "DNS_NAME_REQUIRED"), refusal.Fields());
+    }
+
+    [Fact]
+    public async Task Filters_and_tokens_that_are_none_are_refused()
+    {
+        var refusal = await Refused.With("INVALID_FIELDS", async () => await Client.ListInstallationsAsync(
+            new()
+            {
+                Filter = new() { States = { "stable", "happy" }, Size = "huge", Cluster = "local-a" },
+                PageToken = "nonsense",
+                PageSize = -1,
+            },
+            cancellationToken: Cut));
+        Assert.Equal(
+            [
+                ("filter.states", "UNKNOWN_STATE"), ("filter.cluster", "INVALID_RESOURCE_NAME"),
+                ("filter.size", "UNKNOWN_SIZE"), ("page_token", "PAGE_TOKEN_INVALID"), ("page_size", "INVALID_PAGE_SIZE"),
+            ],
+            refusal.Fields());
+        await Refused.With("UNKNOWN_STATE", async () => await Client.CountInstallationsAsync(
+            new() { Filter = new() { States = { "happy" } } }, cancellationToken: Cut));
+        await Refused.With("RESUME_TOKEN_INVALID", async () =>
+        {
+            using var stream = Client.WatchInstallations(new() { ResumeToken = "nonsense" }, cancellationToken: Cut);
+            return await stream.ResponseStream.MoveNext(Cut);
+        });
+    }
+
+    [Fact]
+    public async Task A_pending_time_out_of_range_is_refused()
+    {
+        var acme = await _system.CreateAsync("pending");
+        foreach (var seconds in new[] { -1L, (long)InstallationService.MaxPendingTime.TotalSeconds + 1 })
+        {
+            await Refused.With("INVALID_PENDING_TIME", async () => await Client.DeleteInstallationAsync(
+                new() { Name = acme.Name, PendingTime = new Duration { Seconds = seconds } }, cancellationToken: Cut));
+        }
+    }
+}
