@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -29,7 +28,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
     {
         try
         {
-            await BeginAsync(context, request as IMessage);
+            Identify(context, request as IMessage);
+            await AwaitSchemaAsync(context);
             return await continuation(request, context);
         }
         catch (Exception e)
@@ -46,7 +46,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
     {
         try
         {
-            await BeginAsync(context, request as IMessage);
+            Identify(context, request as IMessage);
+            await AwaitSchemaAsync(context);
             await continuation(request, responseStream, context);
         }
         catch (Exception e)
@@ -62,7 +63,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
     {
         try
         {
-            await BeginAsync(context, null);
+            Identify(context, null);
+            await AwaitSchemaAsync(context);
             return await continuation(requestStream, context);
         }
         catch (Exception e)
@@ -79,7 +81,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
     {
         try
         {
-            await BeginAsync(context, null);
+            Identify(context, null);
+            await AwaitSchemaAsync(context);
             await continuation(requestStream, responseStream, context);
         }
         catch (Exception e)
@@ -88,28 +91,31 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         }
     }
 
-    private async ValueTask BeginAsync(ServerCallContext context, IMessage? request)
+    /// <summary>Sets the context of the call. Not asynchronous on purpose: what an asynchronous method sets flows down
+    /// from it, but not back up to its caller.</summary>
+    private static void Identify(ServerCallContext context, IMessage? request)
     {
-        if (!context.Method.StartsWith(OwnPackages, StringComparison.Ordinal))
-        {
-            return;
-        }
-
         var actor = context.RequestHeaders.GetValue(ActorHeader);
         actor = string.IsNullOrWhiteSpace(actor) ? RequestContext.AnonymousActor : actor;
         RequestContext.Current = new RequestContext(
             actor[..Math.Min(actor.Length, ActorLengthMax)], RequestIdOf(request));
-        if (!schema.IsReady)
+    }
+
+    private async ValueTask AwaitSchemaAsync(ServerCallContext context)
+    {
+        if (schema.IsReady || !context.Method.StartsWith(OwnPackages, StringComparison.Ordinal))
         {
-            try
-            {
-                var ct = context.CancellationToken;
-                await schema.ReadyAsync(ct).WaitAsync(SchemaWait, time, ct);
-            }
-            catch (TimeoutException)
-            {
-                throw Problem.Unavailable("STARTING", "The service waits for its database.", RetryAfter);
-            }
+            return;
+        }
+
+        try
+        {
+            var ct = context.CancellationToken;
+            await schema.ReadyAsync(ct).WaitAsync(SchemaWait, time, ct);
+        }
+        catch (TimeoutException)
+        {
+            throw Problem.Unavailable("STARTING", "The service waits for its database.", RetryAfter);
         }
     }
 
@@ -132,14 +138,17 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
             BadHttpRequestException bad => Plain(StatusCode.InvalidArgument, "BAD_REQUEST", bad.Message),
             _ => Unexpected(e, context),
         };
-        if (Activity.Current?.TraceId.ToHexString() is { } traceId
-            && !status.Details.Any(d => d.Is(Rpc.RequestInfo.Descriptor)))
+        if (!status.Details.Any(d => d.Is(Rpc.RequestInfo.Descriptor)))
         {
-            status.Details.Add(Any.Pack(new Rpc.RequestInfo { RequestId = traceId }));
+            status.Details.Add(Any.Pack(new Rpc.RequestInfo { RequestId = CallIdOf(context) }));
         }
 
         return status.ToRpcException();
     }
+
+    /// <summary>What finds the call in traces or logs.</summary>
+    private static string CallIdOf(ServerCallContext context) =>
+        RequestContext.TraceId ?? context.GetHttpContext().TraceIdentifier;
 
     private static Rpc.Status Cut(ServerCallContext context) =>
         context.Deadline <= TimeProvider.System.GetUtcNow().UtcDateTime
@@ -160,7 +169,7 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
 
     private Rpc.Status Unexpected(Exception e, ServerCallContext context)
     {
-        logger.LogError(e, "Failing {Method} unexpectedly", context.Method);
+        logger.LogError(e, "Failing {Method} unexpectedly, call {CallId}", context.Method, CallIdOf(context));
         return Plain(
             StatusCode.Internal, "INTERNAL", "Something went wrong here; it was logged under the request id given.");
     }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using Cloud.Protos.Metrics.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
@@ -32,6 +33,7 @@ public static class ServiceHosting
     /// <param name="name">The service's discovery name; also the source of its events. <c>metrics</c> delivers its
     /// events nowhere unless it registers an <see cref="IEventSink"/> itself.</param>
     /// <param name="migrations">The assembly with <c>Migrations/*.sql</c> embedded; default the program's.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that the calling assembly is the program's
     public static WebApplicationBuilder AddServiceDefaults(
         this WebApplicationBuilder builder, string name, Assembly? migrations = null)
     {

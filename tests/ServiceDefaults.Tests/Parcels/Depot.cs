@@ -36,6 +36,7 @@ public sealed class Depot : IAsyncDisposable
 
     public NpgsqlDataSource Source { get; }
 
+    /// <summary>A depot on a database of its own on the shared server.</summary>
     public static async Task<Depot> OpenAsync(CancellationToken ct)
     {
         var database = await PostgresServer.DatabaseAsync(
@@ -43,12 +44,29 @@ public sealed class Depot : IAsyncDisposable
         return new Depot(database, new RedisServer());
     }
 
+    /// <summary>A depot on a database of a server that the test stops and starts itself.</summary>
+    public static Depot OpenOn(TestDatabase database) => new(database, new RedisServer());
+
     /// <summary>Starts a process of the service; null checkpoints are harmless ones that only count.</summary>
     public async Task<ParcelProcess> StartAsync(
         CancellationToken ct,
         FaultPoints? faults = null,
         Action<SupervisorOptions<Parcel>>? limits = null,
-        Action<IServiceCollection>? configure = null)
+        Action<IServiceCollection>? configure = null,
+        Action<WebApplication>? map = null)
+    {
+        var process = await StartUnreadyAsync(ct, faults, limits, configure, map);
+        await process.Services.GetRequiredService<SchemaGate>().ReadyAsync(ct);
+        return process;
+    }
+
+    /// <summary>As <see cref="StartAsync"/>, without waiting for the schema.</summary>
+    public async Task<ParcelProcess> StartUnreadyAsync(
+        CancellationToken ct,
+        FaultPoints? faults = null,
+        Action<SupervisorOptions<Parcel>>? limits = null,
+        Action<IServiceCollection>? configure = null,
+        Action<WebApplication>? map = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration["ConnectionStrings:cloud-db"] = _database.ConnectionString;
@@ -64,10 +82,10 @@ public sealed class Depot : IAsyncDisposable
         builder.Services.AddSupervisor<Parcel, ParcelState, ParcelStore, ParcelRules>(limits);
         var app = builder.Build();
         app.MapServiceDefaults();
+        map?.Invoke(app);
         var process = new ParcelProcess(app, faults, this);
         _processes.Add(process);
         await app.StartAsync(ct);
-        await app.Services.GetRequiredService<SchemaGate>().ReadyAsync(ct);
         return process;
     }
 

@@ -1,0 +1,158 @@
+using Cloud.Protos.Metrics.V1;
+using Cloud.ServiceDefaults.Hosting;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Tests.Parcels;
+using Google.Rpc;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Xunit;
+using Status = Google.Rpc.Status;
+
+namespace Cloud.ServiceDefaults.Tests.Hosting;
+
+/// <summary>What a caller is told, seen through a real gRPC call.</summary>
+public sealed class Problems
+{
+    private static CancellationToken Ct => Patience.Token;
+
+    [Fact]
+    public async Task Every_wrong_field_is_named_at_once()
+    {
+        var problems = new FieldProblems();
+        problems.Add("parcel.address", "must not be empty", "ADDRESS_EMPTY");
+        problems.Add("parcel.weight", "must be at most 30 kg", "WEIGHT_TOO_HIGH");
+        var status = await AskAsync(problems.ThrowIfAny, StatusCode.InvalidArgument);
+        Assert.Equal(
+            [("parcel.address", "ADDRESS_EMPTY"), ("parcel.weight", "WEIGHT_TOO_HIGH")],
+            status.GetDetail<BadRequest>()!.FieldViolations.Select(v => (v.Field, v.Reason)));
+        Assert.Equal("INVALID_FIELDS", status.GetDetail<ErrorInfo>()!.Reason);
+        Assert.Contains("must be at most 30 kg", status.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_verb_in_the_wrong_state_says_the_state_and_what_is_allowed()
+    {
+        var status = await AskAsync(
+            () => throw Problem.WrongState("parcels/x", "delivered", "redirect", ["in-transit", "dispatch-requested"]),
+            StatusCode.FailedPrecondition);
+        var error = status.GetDetail<ErrorInfo>()!;
+        Assert.Equal(("WRONG_STATE", "cloud.mattermost.com"), (error.Reason, error.Domain));
+        Assert.Equal("delivered", error.Metadata["state"]);
+        Assert.Equal("in-transit, dispatch-requested", error.Metadata["allowed"]);
+        Assert.Equal("parcels/x", status.GetDetail<PreconditionFailure>()!.Violations.Single().Subject);
+    }
+
+    [Fact]
+    public async Task Each_problem_has_its_code()
+    {
+        foreach (var (problem, code) in new[]
+        {
+            (Problem.NotFound("parcels/x"), StatusCode.NotFound),
+            (Problem.EtagMismatch("parcels/x", "1", "2"), StatusCode.Aborted),
+            (Problem.AlreadyExists("address", "a"), StatusCode.AlreadyExists),
+            (Problem.Exhausted("FULL", "no room"), StatusCode.ResourceExhausted),
+            (Problem.Unavailable("AWAY", "away", TimeSpan.FromSeconds(7)), StatusCode.Unavailable),
+            (Problem.TokenExpired("5"), StatusCode.OutOfRange),
+            (Problem.PageTokenInvalid(), StatusCode.InvalidArgument),
+            (Problem.RequestIdReused("id"), StatusCode.InvalidArgument),
+            (Problem.Aborted("LOST_RACE", "somebody was first"), StatusCode.Aborted),
+            (Problem.FailedPrecondition("SEQUENCE_GAP", "x", "gap"), StatusCode.FailedPrecondition),
+        })
+        {
+            var status = await AskAsync(() => throw problem, code);
+            Assert.Equal(problem.Reason, status.GetDetail<ErrorInfo>()!.Reason);
+            Assert.NotEmpty(status.GetDetail<RequestInfo>()!.RequestId);
+        }
+    }
+
+    [Fact]
+    public async Task An_unexpected_failure_tells_nothing_of_the_inside()
+    {
+        var status = await AskAsync(() => throw new InvalidOperationException("password=hunter2"), StatusCode.Internal);
+        Assert.DoesNotContain("hunter2", status.ToString(), StringComparison.Ordinal);
+        Assert.Equal("INTERNAL", status.GetDetail<ErrorInfo>()!.Reason);
+    }
+
+    [Fact]
+    public async Task A_database_that_is_away_is_unavailable_with_a_time_to_retry()
+    {
+        var status = await AskAsync(() => throw new NpgsqlException("connection refused"), StatusCode.Unavailable);
+        Assert.Equal("DATABASE_UNAVAILABLE", status.GetDetail<ErrorInfo>()!.Reason);
+        Assert.Equal(1, status.GetDetail<RetryInfo>()!.RetryDelay.Seconds);
+    }
+
+    [Fact]
+    public async Task A_peers_refusal_is_passed_on_with_its_details()
+    {
+        var refusal = Problem.Exhausted("NO_ROOM", "no cluster has room").ToRpcStatus().ToRpcException();
+        var status = await AskAsync(() => throw refusal, StatusCode.ResourceExhausted);
+        Assert.Equal("NO_ROOM", status.GetDetail<ErrorInfo>()!.Reason);
+    }
+
+    [Fact]
+    public async Task The_callers_deadline_reaches_the_work()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var client = await ClientAsync(depot, async context =>
+        {
+            await using var told = context.CancellationToken.Register(cut.SetResult);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.CancellationToken);
+        });
+        var options = new CallOptions(deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddMilliseconds(200));
+        await Assert.ThrowsAsync<RpcException>(async () => await client.GetFleetStatusAsync(new(), options));
+        await cut.Task.WaitAsync(Ct);
+    }
+
+    [Fact]
+    public async Task The_actor_of_a_call_is_known_and_flows()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var actors = new List<string>();
+        var client = await ClientAsync(depot, async _ =>
+        {
+            await Task.Yield();
+            actors.Add(RequestContext.Current.Actor);
+        });
+        await client.GetFleetStatusAsync(new(), new Metadata { { "x-actor", "alice" } }, cancellationToken: Ct);
+        await client.GetFleetStatusAsync(new(), cancellationToken: Ct);
+        Assert.Equal(["alice", "anonymous"], actors);
+    }
+
+    private static async Task<Status> AskAsync(Action behaviour, StatusCode expected)
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var client = await ClientAsync(depot, _ =>
+        {
+            behaviour();
+            return Task.CompletedTask;
+        });
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await client.GetFleetStatusAsync(new(), cancellationToken: Ct));
+        Assert.Equal(expected, e.StatusCode);
+        return e.GetRpcStatus()!;
+    }
+
+    private static async Task<FleetService.FleetServiceClient> ClientAsync(
+        Depot depot, Func<ServerCallContext, Task> behaviour)
+    {
+        var process = await depot.StartAsync(
+            Ct,
+            configure: services => services.AddSingleton(behaviour),
+            map: app => app.MapGrpcService<Fleet>());
+        var channel = GrpcChannel.ForAddress(
+            "http://localhost", new GrpcChannelOptions { HttpHandler = process.Handler, DisposeHttpClient = true });
+        return new FleetService.FleetServiceClient(channel);
+    }
+
+    private sealed class Fleet(Func<ServerCallContext, Task> behaviour) : FleetService.FleetServiceBase
+    {
+        public override async Task<FleetStatus> GetFleetStatus(GetFleetStatusRequest request, ServerCallContext context)
+        {
+            await behaviour(context);
+            return new FleetStatus();
+        }
+    }
+}
