@@ -43,10 +43,23 @@ internal static class Coverage
     {
         if (Amounts.Contains(parent) && live is JsonValue && desired is JsonValue)
         {
-            return new ResourceQuantity(live.ToString()).Equals(new ResourceQuantity(desired.ToString()));
+            return JsonNode.DeepEquals(live, desired) || SameAmount(live.ToString(), desired.ToString());
         }
 
         return Covers(live, desired, name);
+    }
+
+    /// <summary>A schema may well have a property named `requests` whose values are no amounts.</summary>
+    private static bool SameAmount(string live, string desired)
+    {
+        try
+        {
+            return new ResourceQuantity(live).Equals(new ResourceQuantity(desired));
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
     }
 
     private static bool CoversList(JsonArray? live, JsonArray desired, string field)

@@ -18,7 +18,7 @@ internal static class ClusterCommands
         var deleted = new Option<bool>("--deleted") { Description = "also those that were let go" };
         var command = new Command("clusters", "The application clusters and the room in them.")
         {
-            deleted, Import(), Allow("open", true), Allow("close", false), Delete(), Why(),
+            deleted, Import(), Provision(), Allow("open", true), Allow("close", false), Delete(), Why(),
         };
         command.Run(async (session, parsed, ct) =>
         {
@@ -101,6 +101,22 @@ internal static class ClusterCommands
                 },
                 cancellationToken: ct);
             return Tell(session, cluster, $"{cluster.DisplayName} {(allow ? "takes" : "takes no")} new workspaces.");
+        });
+        return command;
+    }
+
+    private static Command Provision()
+    {
+        var name = Name();
+        var command = new Command("provision", "Install what belongs into a cluster again; the way out of a failure.")
+        {
+            name,
+        };
+        command.Run(async (session, parsed, ct) =>
+        {
+            var found = await FindAsync(session, parsed.GetValue(name)!, ct);
+            var cluster = await session.Clusters.ProvisionClusterAsync(new() { Name = found.Name }, cancellationToken: ct);
+            return Tell(session, cluster, $"{cluster.DisplayName} is {cluster.State}. See it with: cloud clusters");
         });
         return command;
     }

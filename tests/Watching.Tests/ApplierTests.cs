@@ -67,6 +67,47 @@ public sealed class ApplierTests
         Assert.Equal(written, applied.Written);
     }
 
+    [Fact]
+    public async Task A_schema_with_a_property_called_requests_is_no_amount()
+    {
+        await using var server = await ScriptedServer.Start();
+        using var api = server.Connect();
+        var desired = new V1CustomResourceDefinition
+        {
+            Metadata = new V1ObjectMeta { Name = "widgets.example.org" },
+            Spec = new V1CustomResourceDefinitionSpec
+            {
+                Group = "example.org",
+                Versions =
+                [
+                    new V1CustomResourceDefinitionVersion
+                    {
+                        Name = "v1",
+                        Schema = new V1CustomResourceValidation
+                        {
+                            OpenAPIV3Schema = new V1JSONSchemaProps
+                            {
+                                Properties = new Dictionary<string, V1JSONSchemaProps>
+                                {
+                                    ["requests"] = new() { Type = "object" },
+                                },
+                            },
+                        },
+                    },
+                ],
+            },
+        };
+        var kind = ResourceKinds.CustomResourceDefinitions;
+        var live = KubernetesJson.Deserialize<V1CustomResourceDefinition>(
+            Applier.Document(kind, desired).ToJsonString().Replace("object", "string", StringComparison.Ordinal));
+        server.ThenJson(ScriptedServer.ConfigMap("a", "10"));
+
+        var applied = await new Applier(api, "me").Apply(
+            kind, desired, live, force: true, TestContext.Current.CancellationToken);
+
+        Assert.True(applied.Written);
+    }
+
     private static void Merge(JsonObject into, JsonObject from)
     {
         foreach (var (name, value) in from)
