@@ -30,7 +30,10 @@ public sealed class BadInputStories : IAsyncLifetime
                 Installation = new()
                 {
                     OwnerId = new string('x', 65),
-                    DnsNames = { "a.localhost", "-acme.localhost", "acme.evilexample.com", "www.localhost", "taken.localhost" },
+                    DnsNames =
+                    {
+                        "a.localhost", "-acme.localhost", "acme.evilexample.com", "www.localhost", "taken.localhost",
+                    },
                     Version = "not a tag",
                     Image = "Not/An/Image:latest",
                     Size = "huge",
@@ -74,12 +77,12 @@ public sealed class BadInputStories : IAsyncLifetime
             await Refused.With("INVALID_RESOURCE_NAME", () => _system.GetAsync(name));
         }
 
-        await Refused.With(
-            "RESOURCE_NOT_FOUND", async () => await Client.HibernateInstallationAsync(new() { Name = never }, cancellationToken: Cut));
+        await Refused.With("RESOURCE_NOT_FOUND", async () => await Client.HibernateInstallationAsync(
+            new() { Name = never }, cancellationToken: Cut));
         await Refused.With("RESOURCE_NOT_FOUND", async () => await Client.UpdateInstallationAsync(
             new() { Installation = new() { Name = never, Version = "1" } }, cancellationToken: Cut));
-        await Refused.With(
-            "RESOURCE_NOT_FOUND", async () => await Client.WhyInstallationAsync(new() { Name = never }, cancellationToken: Cut));
+        await Refused.With("RESOURCE_NOT_FOUND", async () => await Client.WhyInstallationAsync(
+            new() { Name = never }, cancellationToken: Cut));
         await Refused.With(
             "INVALID_RESOURCE_NAME", async () => await Client.UpdateInstallationAsync(new(), cancellationToken: Cut));
     }
@@ -88,7 +91,8 @@ public sealed class BadInputStories : IAsyncLifetime
     public async Task A_deleted_installation_takes_no_verb()
     {
         var acme = await _system.StableAsync("gone");
-        await Client.DeleteInstallationAsync(new() { Name = acme.Name, PendingTime = new Duration() }, cancellationToken: Cut);
+        await Client.DeleteInstallationAsync(
+            new() { Name = acme.Name, PendingTime = new Duration() }, cancellationToken: Cut);
         await _system.UntilAsync(acme.Name, "deleted");
         var refusal = await Refused.With("WRONG_STATE", async () =>
             await Client.WakeUpInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut));
@@ -111,7 +115,12 @@ public sealed class BadInputStories : IAsyncLifetime
         {
             try
             {
-                var names = n % 2 == 0 ? new[] { "raced.localhost", "raced2.localhost" } : ["raced2.localhost", "raced.localhost"];
+                string[] names = ["raced.localhost", "raced2.localhost"];
+                if (n % 2 == 0)
+                {
+                    names = ["raced2.localhost", "raced.localhost"];
+                }
+
                 await Client.CreateInstallationAsync(
                     new() { Installation = new() { DnsNames = { names } } }, cancellationToken: Cut);
                 return "";
@@ -122,7 +131,8 @@ public sealed class BadInputStories : IAsyncLifetime
             }
         }));
         Assert.Single(asked, "");
-        var rows = await _system.QueryAsync("SELECT count(*) FROM installations WHERE 'raced.localhost' = ANY (dns_names)");
+        var rows = await _system.QueryAsync(
+            "SELECT count(*) FROM installations WHERE 'raced.localhost' = ANY (dns_names)");
         Assert.Equal(1L, Assert.Single(rows));
     }
 
@@ -191,7 +201,8 @@ public sealed class BadInputStories : IAsyncLifetime
         Assert.Equal(
             [
                 ("filter.states", "UNKNOWN_STATE"), ("filter.cluster", "INVALID_RESOURCE_NAME"),
-                ("filter.size", "UNKNOWN_SIZE"), ("page_token", "PAGE_TOKEN_INVALID"), ("page_size", "INVALID_PAGE_SIZE"),
+                ("filter.size", "UNKNOWN_SIZE"), ("page_token", "PAGE_TOKEN_INVALID"),
+                ("page_size", "INVALID_PAGE_SIZE"),
             ],
             refusal.Fields());
         await Refused.With("UNKNOWN_STATE", async () => await Client.CountInstallationsAsync(

@@ -5,7 +5,8 @@ using Xunit;
 
 namespace Cloud.Installations.Tests;
 
-/// <summary>Whatever is cut, lost or doubled: each installation is made once, ends where it should, and leaves nothing.</summary>
+/// <summary>Whatever is cut, lost or doubled: each installation is made once, ends where it should, and leaves
+/// nothing.</summary>
 public sealed class CrashStories
 {
     /// <summary>More calls than any journey here makes.</summary>

@@ -182,7 +182,8 @@ public sealed class CreationStories
         await using var system = await InstallationSystem.StartAsync();
         system.AddReplica();
         var made = await Task.WhenAll(Enumerable.Range(0, 100).Select(async n =>
-            await system.ClientOf(n % 2).CreateInstallationAsync(new() { NameHint = $"acme-{n}" }, cancellationToken: Cut)));
+            await system.ClientOf(n % 2).CreateInstallationAsync(
+                new() { NameHint = $"acme-{n}" }, cancellationToken: Cut)));
         foreach (var installation in made)
         {
             await system.UntilAsync(installation.Name, "stable");

@@ -181,7 +181,8 @@ public sealed class DeletionStories
             (inCluster ? "finalizer" : null, inCluster ? null : "in use");
         await DeleteAsync(system, acme.Name, force: true);
         var failed = await system.UntilAsync(acme.Name, "deletion-failed");
-        Assert.Contains(inCluster ? "finalizer" : "in use", failed.Progress.LastError.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            inCluster ? "finalizer" : "in use", failed.Progress.LastError.Message, StringComparison.Ordinal);
 
         (system.World.ClusterFailure, system.World.DatabaseFailure) = (null, null);
         await system.Client.RetryInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut);
@@ -211,6 +212,9 @@ public sealed class DeletionStories
     private static async Task<Proto.Installation> DeleteAsync(
         InstallationSystem system, string name, TimeSpan? pending = null, bool force = false) =>
         await system.Client.DeleteInstallationAsync(
-            new() { Name = name, PendingTime = pending is { } time ? Duration.FromTimeSpan(time) : null, Force = force },
+            new()
+            {
+                Name = name, PendingTime = pending is { } time ? Duration.FromTimeSpan(time) : null, Force = force,
+            },
             cancellationToken: Cut);
 }

@@ -18,7 +18,8 @@ public sealed class RuleTests
     [Fact]
     public async Task The_diagram_in_the_readme_is_drawn_from_the_table()
     {
-        var readme = await File.ReadAllTextAsync(Path.Combine(Service, "README.md"), TestContext.Current.CancellationToken);
+        var readme = await File.ReadAllTextAsync(
+            Path.Combine(Service, "README.md"), TestContext.Current.CancellationToken);
         var diagram = Diagram.Of(Rules);
         Assert.True(readme.Contains(diagram, StringComparison.Ordinal), $"Put this into README.md:\n{diagram}");
     }

@@ -40,7 +40,8 @@ public sealed class UpdateStories
         await using var system = await InstallationSystem.StartAsync();
         var acme = await system.StableAsync("acme");
         await system.StableAsync("other");
-        await Refused.With("DNS_NAME_TAKEN", () => UpdateAsync(system, acme.Name, w => w.DnsNames.Add("other.localhost")));
+        await Refused.With(
+            "DNS_NAME_TAKEN", () => UpdateAsync(system, acme.Name, w => w.DnsNames.Add("other.localhost")));
         Assert.Equal("stable", (await system.GetAsync(acme.Name)).State);
 
         await UpdateAsync(system, acme.Name, w => w.DnsNames.Add("acme2.localhost"));

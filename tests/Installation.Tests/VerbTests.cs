@@ -49,7 +49,8 @@ public sealed class VerbTests
                 {
                     var moved = await ask(system.Client, name, ct);
                     Assert.True(
-                        StateNames<InstallationState>.Of(target) == moved.State, $"{verb.Word} in {state}: {moved.State}");
+                        StateNames<InstallationState>.Of(target) == moved.State,
+                        $"{verb.Word} in {state}: {moved.State}");
                     continue;
                 }
 

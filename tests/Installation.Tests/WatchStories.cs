@@ -17,13 +17,17 @@ public sealed class WatchStories
         var old = await system.StableAsync("old");
         using var stream = system.Client.WatchInstallations(new(), cancellationToken: Cut);
         var snapshot = await NextAsync(stream);
-        Assert.Equal((WatchKind.Snapshot, old.Name, "stable"), (snapshot.Kind, snapshot.Installation.Name, snapshot.Installation.State));
+        Assert.Equal(WatchKind.Snapshot, snapshot.Kind);
+        Assert.Equal((old.Name, "stable"), (snapshot.Installation.Name, snapshot.Installation.State));
         Assert.Equal(WatchKind.SnapshotEnd, (await NextAsync(stream)).Kind);
 
         var acme = await system.CreateAsync("acme");
         var seen = await ChangesUntilAsync(stream, acme.Name, "stable");
         Assert.Equal(
-            ["", "creation-requested", "creation-pre-provisioning", "creation-in-progress", "creation-configuring-dns", "creation-final-tasks"],
+            [
+                "", "creation-requested", "creation-pre-provisioning", "creation-in-progress",
+                "creation-configuring-dns", "creation-final-tasks",
+            ],
             seen.Where(m => m.PreviousState != m.Installation.State).Select(m => m.PreviousState));
         Assert.All(seen, m => Assert.NotEqual("", m.Reason));
         Assert.All(seen, m => Assert.NotEqual("", m.ResumeToken));

@@ -64,7 +64,8 @@ public sealed class DnsNames(DnsOptions options)
     {
         if (name.Length > MaxNameLength)
         {
-            problems.Add(field, $"A host name has at most {MaxNameLength} characters, not {name.Length}.", "DNS_NAME_TOO_LONG");
+            problems.Add(
+                field, $"A host name has at most {MaxNameLength} characters, not {name.Length}.", "DNS_NAME_TOO_LONG");
             return;
         }
 
@@ -74,8 +75,8 @@ public sealed class DnsNames(DnsOptions options)
             return;
         }
 
-        // Compared with the dot, or evilexample.com would pass for example.com; and one label before the domain, because
-        // wildcard certificates and wildcard records cover just one.
+        // Compared with the dot, or evilexample.com would pass for example.com; and one label before the domain,
+        // because wildcard certificates and wildcard records cover just one.
         var domain = options.Domains.FirstOrDefault(d => name.EndsWith($".{d}", StringComparison.Ordinal));
         if (domain is null || name[..^(domain.Length + 1)].Contains('.'))
         {

@@ -3,7 +3,8 @@ namespace Cloud.Dns;
 /// <summary>Which names this cloud serves. Configuration section <c>Dns</c>.</summary>
 public sealed record DnsOptions
 {
-    /// <summary>Domains that installations' names may end in, lower case; the first is the default one. Required.</summary>
+    /// <summary>Domains that installations' names may end in, lower case; the first is the default one.
+    /// Required.</summary>
     public string[] Domains { get; init; } = [];
 
     /// <summary>First labels that no customer gets, because people would take them for ours.</summary>

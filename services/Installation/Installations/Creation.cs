@@ -9,7 +9,8 @@ namespace Cloud.Installations;
 /// creation-configuring-dns -> creation-final-tasks -> stable. Everything is asked for by the installation's name and
 /// epoch, so a step that was cut is simply run again.
 /// </summary>
-public sealed class Creation(Placements placements, LogicalDatabases databases, ClusterInstallations clusterInstallations)
+public sealed class Creation(
+    Placements placements, LogicalDatabases databases, ClusterInstallations clusterInstallations)
 {
     /// <summary>creation-requested, creation-no-compatible-clusters: room in a cluster is found and kept.</summary>
     public async Task<InstallationOutcome> PlaceAsync(Installation row, CancellationToken ct)
@@ -78,8 +79,9 @@ public sealed class Creation(Placements placements, LogicalDatabases databases, 
     public Task<InstallationOutcome> FinishAsync(Installation row, CancellationToken ct) =>
         Task.FromResult<InstallationOutcome>(Go(Stable, "it is ready for its customer"));
 
-    /// <summary>A retry begins where nothing of the failed try is left: what failed there would answer "failed" for ever.
-    /// Asked by installation, not by what the row knows, because the try may have been cut before the row knew.</summary>
+    /// <summary>A retry begins where nothing of the failed try is left: what failed there would answer "failed" for
+    /// ever. Asked by installation, not by what the row knows, because the try may have been cut before the row
+    /// knew.</summary>
     /// <returns>What is still being removed; null when nothing is.</returns>
     private async Task<string?> ClearFailedTryAsync(Installation row, CancellationToken ct)
     {

@@ -6,9 +6,9 @@ namespace Cloud.Installations;
 
 /// <summary>
 /// deletion-pending-requested -> deletion-pending-in-progress -> deletion-pending -> deletion-requested ->
-/// deletion-in-progress -> deletion-final-cleanup -> deleted. Up to deletion-pending nothing is lost, and it can be taken
-/// back (<see cref="Update"/>). What is removed is asked for by installation, not by what the row knows: a creation that
-/// was cut may have made something that no row tells of.
+/// deletion-in-progress -> deletion-final-cleanup -> deleted. Up to deletion-pending nothing is lost, and it can be
+/// taken back (<see cref="Update"/>). What is removed is asked for by installation, not by what the row knows: a
+/// creation that was cut may have made something that no row tells of.
 /// </summary>
 /// <remarks>A worker that was paused in a creation step and goes on after the removal is refused by the other services:
 /// the removal told them a higher epoch.</remarks>
@@ -69,8 +69,8 @@ public sealed class Deletion(
         return Go(DeletionInProgress, "it is to leave its cluster");
     }
 
-    /// <summary>deletion-in-progress: until nothing of it is in a cluster. Only then the database may go: the application
-    /// must not see it go.</summary>
+    /// <summary>deletion-in-progress: until nothing of it is in a cluster. Only then the database may go: the
+    /// application must not see it go.</summary>
     public async Task<InstallationOutcome> LeaveClusterAsync(Installation row, CancellationToken ct)
     {
         foreach (var made in await clusterInstallations.OfAsync(row, ct))
@@ -96,7 +96,8 @@ public sealed class Deletion(
         return Go(DeletionFinalCleanup, "it has left its cluster; its database is to be dropped");
     }
 
-    /// <summary>deletion-final-cleanup: until its database is dropped; with the last write its names are free.</summary>
+    /// <summary>deletion-final-cleanup: until its database is dropped; with the last write its names are
+    /// free.</summary>
     public async Task<InstallationOutcome> CleanUpAsync(Installation row, CancellationToken ct)
     {
         foreach (var made in await databases.OfAsync(row, ct))
@@ -120,7 +121,8 @@ public sealed class Deletion(
             (transaction, token) => store.ReleaseNamesAsync(transaction, row, token));
     }
 
-    /// <summary>What there is to stop: nothing, when somebody removed the installation from its cluster by hand.</summary>
+    /// <summary>What there is to stop: nothing, when somebody removed the installation from its cluster by
+    /// hand.</summary>
     private async Task<IEnumerable<Protos.Cluster.V1.ClusterInstallation>> StoppableAsync(
         Installation row, CancellationToken ct) =>
         (await clusterInstallations.OfAsync(row, ct))

@@ -5,8 +5,8 @@ using static Cloud.ServiceDefaults.Supervision.Outcome;
 namespace Cloud.Installations;
 
 /// <summary>
-/// hibernation-requested -> hibernation-in-progress -> hibernating. The pods go; database, files, names and secrets stay,
-/// and the address answers 410. Waking up is <see cref="Update"/>.
+/// hibernation-requested -> hibernation-in-progress -> hibernating. The pods go; database, files, names and secrets
+/// stay, and the address answers 410. Waking up is <see cref="Update"/>.
 /// </summary>
 public sealed class Hibernation(ClusterInstallations clusterInstallations)
 {

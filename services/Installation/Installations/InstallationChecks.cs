@@ -30,6 +30,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
     /// environment is in several.</summary>
     public const int MaxEnvironmentBytes = 256 * 1024;
 
+    private const string PathPart = "[a-z0-9]+([._-]+[a-z0-9]+)*";
+
     /// <summary>Sizes by the operator's names.</summary>
     public static readonly IReadOnlyList<string> Sizes =
     [
@@ -171,7 +173,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         {
             problems.Add(
                 "installation.version",
-                $"'{version}' is not an image tag: 1 to 128 letters, digits, '.', '_' or '-', not beginning with '.' or '-'.",
+                $"'{version}' is not an image tag: 1 to 128 letters, digits, '.', '_', '-', beginning with none of '.', '-'.",
                 "INVALID_VERSION");
         }
 
@@ -222,7 +224,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
             problems.Add(Field, $"At most {MaxVariables} variables, not {environment.Count}.", "ENVIRONMENT_TOO_LARGE");
         }
 
-        var bytes = environment.Sum(pair => Encoding.UTF8.GetByteCount(pair.Key) + Encoding.UTF8.GetByteCount(pair.Value.Value));
+        var bytes = environment.Sum(
+            pair => Encoding.UTF8.GetByteCount(pair.Key) + Encoding.UTF8.GetByteCount(pair.Value.Value));
         if (bytes > MaxEnvironmentBytes)
         {
             problems.Add(Field, $"At most {MaxEnvironmentBytes} bytes in all, not {bytes}.", "ENVIRONMENT_TOO_LARGE");
@@ -255,10 +258,12 @@ public sealed partial class InstallationChecks(DnsNames dns)
         {
             problems.Add(field, "Give exactly one of value, secret_key and config_map_key.", "ENV_SOURCE_REQUIRED");
         }
-        else if (reference is not null && !(ObjectName().IsMatch(reference.Name) && KeyInObject().IsMatch(reference.Key)))
+        else if (reference is not null
+            && !(ObjectName().IsMatch(reference.Name) && KeyInObject().IsMatch(reference.Key)))
         {
             problems.Add(
-                field, $"'{reference.Name}' and '{reference.Key}' are not the name of a Kubernetes object and a key in it.",
+                field,
+                $"'{reference.Name}' and '{reference.Key}' are not the name of a Kubernetes object and a key in it.",
                 "INVALID_ENV_REFERENCE");
         }
         else if (variable.Value.Contains('\0'))
@@ -271,7 +276,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
     private static partial Regex ImageTag();
 
     // [host[:port]/]path[/path...], without a tag or digest.
-    [GeneratedRegex(@"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*\z")]
+    [GeneratedRegex(@"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/)?" + PathPart + "(/" + PathPart + @")*\z")]
     private static partial Regex ImageRepository();
 
     [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_]{0,254}\z")]

@@ -56,7 +56,8 @@ public sealed record InstallationFilter
 
         if (filter.Cluster.Length > 0 && !filter.Cluster.StartsWith("clusters/", StringComparison.Ordinal))
         {
-            problems.Add("filter.cluster", $"'{filter.Cluster}' has not the form clusters/{{id}}.", "INVALID_RESOURCE_NAME");
+            problems.Add(
+                "filter.cluster", $"'{filter.Cluster}' has not the form clusters/{{id}}.", "INVALID_RESOURCE_NAME");
         }
 
         if (filter.Size.Length > 0 && !InstallationChecks.Sizes.Contains(filter.Size, StringComparer.Ordinal))
@@ -79,7 +80,8 @@ public sealed record InstallationFilter
         };
     }
 
-    /// <summary>Whether an installation, as clients see it, is meant; the same answer as the store's condition gives.</summary>
+    /// <summary>Whether an installation, as clients see it, is meant; the same answer as the store's condition
+    /// gives.</summary>
     /// <param name="installation">The message.</param>
     /// <param name="state">The state to judge it by: its own, or one it just left.</param>
     public bool Matches(Proto.Installation installation, string state) =>

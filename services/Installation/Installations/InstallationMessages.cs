@@ -63,7 +63,8 @@ public sealed class InstallationMessages(DnsOptions dns)
     };
 
     /// <summary>A checked environment as it is kept.</summary>
-    public static SortedDictionary<string, EnvironmentVariable> EnvironmentOf(MapField<string, Proto.EnvVar> environment)
+    public static SortedDictionary<string, EnvironmentVariable> EnvironmentOf(
+        MapField<string, Proto.EnvVar> environment)
     {
         var sorted = new SortedDictionary<string, EnvironmentVariable>(StringComparer.Ordinal);
         foreach (var (name, variable) in environment)

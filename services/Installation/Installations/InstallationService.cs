@@ -207,7 +207,8 @@ public sealed class InstallationService(
                 row.Name, StateNames<InstallationState>.Of(row.State), verb.Word, verb.Allowed);
     }
 
-    /// <summary>The row as an update wants it. Whose it is concerns no cluster: changing that alone starts no work.</summary>
+    /// <summary>The row as an update wants it. Whose it is concerns no cluster: changing that alone starts no
+    /// work.</summary>
     private Installation Updated(Installation row, UpdateInstallationRequest request)
     {
         var problems = new FieldProblems();
@@ -217,7 +218,8 @@ public sealed class InstallationService(
         return wanted with { State = (wanted with { OwnerId = row.OwnerId }) == row ? row.State : moved.State };
     }
 
-    /// <summary>The times of a deletion. Asked again without another time, one that is under way stays as it is.</summary>
+    /// <summary>The times of a deletion. Asked again without another time, one that is under way stays as it
+    /// is.</summary>
     private Installation Timed(Installation before, Installation moved, TimeSpan? asked)
     {
         var isPending = moved.State is InstallationState.DeletionPendingRequested
@@ -274,13 +276,15 @@ public sealed class InstallationService(
         if (end is null)
         {
             problems.Add(
-                "page_token", "It is not a token of this list with this filter; start without one.", "PAGE_TOKEN_INVALID");
+                "page_token", "It is not a token of this list with this filter; start without one.",
+                "PAGE_TOKEN_INVALID");
         }
 
         return end;
     }
 
-    /// <summary>The id in a name; a text that cannot be one is NOT_FOUND, and no name at all is the caller's mistake.</summary>
+    /// <summary>The id in a name; a text that cannot be one is NOT_FOUND, and no name at all is the caller's
+    /// mistake.</summary>
     private static string IdOf(string name, string field) => name.StartsWith("installations/", StringComparison.Ordinal)
         ? Installation.IdOf(name) ?? throw Problem.NotFound(name)
         : throw Problem.Invalid(new FieldProblem(

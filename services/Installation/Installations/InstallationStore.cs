@@ -41,7 +41,9 @@ public sealed class InstallationStore(Database database, InstallationMessages me
         var (condition, values) = ConditionOf(filter);
         await using var connection = await Database.OpenAsync(ct);
         var counts = await connection.QueryAsync<(string State, long Count)>(new CommandDefinition(
-            $"SELECT state, count(*) FROM installations WHERE {condition} GROUP BY state", values, cancellationToken: ct));
+            $"SELECT state, count(*) FROM installations WHERE {condition} GROUP BY state",
+            values,
+            cancellationToken: ct));
         return counts.ToDictionary(entry => entry.State, entry => entry.Count);
     }
 
@@ -61,7 +63,10 @@ public sealed class InstallationStore(Database database, InstallationMessages me
         var hosts = row.DnsNames.Order(StringComparer.Ordinal).ToArray();
         var connection = transaction.Connection;
         await connection.ExecuteAsync(new CommandDefinition(
-            "DELETE FROM installation_names WHERE installation_id = @id AND released_at IS NULL AND host <> ALL (@hosts)",
+            """
+            DELETE FROM installation_names
+            WHERE installation_id = @id AND released_at IS NULL AND host <> ALL (@hosts)
+            """,
             new { id = row.Id, hosts }, transaction.Transaction, cancellationToken: ct));
         await connection.ExecuteAsync(new CommandDefinition(
             TakeSql, new { id = row.Id, hosts }, transaction.Transaction, cancellationToken: ct));
@@ -115,7 +120,8 @@ public sealed class InstallationStore(Database database, InstallationMessages me
             "name", filter.DnsName);
         if (filter.States.Count > 0)
         {
-            Require("state = ANY (@states)", "states", filter.States.Select(StateNames<InstallationState>.Of).ToArray());
+            var states = filter.States.Select(StateNames<InstallationState>.Of).ToArray();
+            Require("state = ANY (@states)", "states", states);
         }
 
         if (!filter.Deleted)

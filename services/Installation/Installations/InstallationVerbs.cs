@@ -4,8 +4,8 @@ namespace Cloud.Installations;
 
 /// <summary>A request that moves an existing installation.</summary>
 /// <param name="Word">As people say it: "hibernate".</param>
-/// <param name="Moves">From which state to which. A state that moves to itself has what was asked under way already: only
-/// what the request brings along is written, if anything. A state that is missing refuses the verb.</param>
+/// <param name="Moves">From which state to which. A state that moves to itself has what was asked under way already:
+/// only what the request brings along is written, if anything. A state that is missing refuses the verb.</param>
 public sealed record InstallationVerb(string Word, IReadOnlyDictionary<InstallationState, InstallationState> Moves)
 {
     /// <summary>The public names of the states in which it is allowed.</summary>
@@ -26,7 +26,8 @@ public static class InstallationVerbs
     public static readonly InstallationVerb WakeUp = Verb("wake up", To(WakeUpRequested, Hibernating));
 
     /// <summary>Delete: after a time in which it can be taken back, where there is something to lose.</summary>
-    public static readonly InstallationVerb Delete = Verb("delete", StartedCreation, RunningOrStopped, Stopping, Removing);
+    public static readonly InstallationVerb Delete =
+        Verb("delete", StartedCreation, RunningOrStopped, Stopping, Removing);
 
     /// <summary>Delete, not waiting for the end of a pending time.</summary>
     public static readonly InstallationVerb DeleteNow = Verb(
@@ -66,8 +67,8 @@ public static class InstallationVerbs
     private static Dictionary<InstallationState, InstallationState> Removing => Merge(
         Staying(DeletionRequested, DeletionInProgress, DeletionFinalCleanup), To(DeletionRequested, DeletionFailed));
 
-    private static InstallationVerb Verb(string word, params Dictionary<InstallationState, InstallationState>[] moves) =>
-        new(word, Merge(moves));
+    private static InstallationVerb Verb(
+        string word, params Dictionary<InstallationState, InstallationState>[] moves) => new(word, Merge(moves));
 
     private static Dictionary<InstallationState, InstallationState> Merge(
         params Dictionary<InstallationState, InstallationState>[] moves) =>

@@ -10,8 +10,9 @@ namespace Cloud.Installations;
 /// before the snapshot, so nothing is missed; a change that the snapshot had already is left out by its version. A
 /// resource that stops matching the filter is sent once more, so that the client sees it leave.
 /// </summary>
-/// <remarks>Resume tokens are the feed's positions, bound to the filter; the snapshot carries none, because half of one is
-/// nothing to resume from. When the service stops, streams end with UNAVAILABLE and the client resumes elsewhere.</remarks>
+/// <remarks>Resume tokens are the feed's positions, bound to the filter; the snapshot carries none, because half of
+/// one is nothing to resume from. When the service stops, streams end with UNAVAILABLE and the client resumes
+/// elsewhere.</remarks>
 public sealed class InstallationWatch(
     InstallationStore store,
     InstallationMessages messages,
@@ -106,7 +107,8 @@ public sealed class InstallationWatch(
         }
 
         var installation = Proto.Installation.Parser.ParseFrom(e.Snapshot);
-        return filter.Matches(installation, installation.State) || (e.OldState is { } old && filter.Matches(installation, old))
+        return filter.Matches(installation, installation.State)
+            || (e.OldState is { } old && filter.Matches(installation, old))
             ? new()
             {
                 Kind = WatchKind.Change,

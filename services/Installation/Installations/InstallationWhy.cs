@@ -38,11 +38,13 @@ public sealed class InstallationWhy(
                 return await AskAsync("database-pool", database, async () => (await databases.WhyLogicalDatabaseAsync(
                     new WhyLogicalDatabaseRequest { Name = database }, cancellationToken: ct)).Chain, ct);
             case CreationInProgress or UpdateRequested or UpdateInProgress or UpdateFailed or WakeUpRequested
-                or HibernationRequested or HibernationInProgress or DeletionPendingRequested or DeletionPendingInProgress
+                or HibernationRequested or HibernationInProgress
+                or DeletionPendingRequested or DeletionPendingInProgress
                 or DeletionCancellationRequested or DeletionRequested or DeletionInProgress or CreationFailed
                 or DeletionFailed when row.ClusterInstallation is { } made:
-                return await AskAsync("cluster", made, async () => (await clusterInstallations.WhyClusterInstallationAsync(
-                    new WhyClusterInstallationRequest { Name = made }, cancellationToken: ct)).Chain, ct);
+                var why = new WhyClusterInstallationRequest { Name = made };
+                return await AskAsync("cluster", made, async () => (await clusterInstallations
+                    .WhyClusterInstallationAsync(why, cancellationToken: ct)).Chain, ct);
             case CreationInProgress when row.Cluster is { } cluster:
                 return await AskAsync("cluster", cluster, async () => (await clusters.WhyClusterAsync(
                     new WhyClusterRequest { Name = cluster }, cancellationToken: ct)).Chain, ct);

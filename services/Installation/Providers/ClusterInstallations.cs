@@ -23,7 +23,8 @@ public sealed class ClusterInstallations(ClusterInstallationService.ClusterInsta
                 ClusterInstallation = new ClusterInstallation
                 {
                     Name = row.ClusterInstallation ?? throw new StepException(
-                        "NO_CLUSTER_INSTALLATION", $"{row.Name} was never created in a cluster.", Fault.Operator, false),
+                        "NO_CLUSTER_INSTALLATION", $"{row.Name} was never created in a cluster.", Fault.Operator,
+                        retryable: false),
                     Spec = SpecOf(row, hibernated),
                 },
                 InstallationEpoch = row.Epoch,

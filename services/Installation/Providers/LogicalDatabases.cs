@@ -10,8 +10,8 @@ public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServi
     private const string Service = "database-pool";
     private const string NoRoom = "NO_DATABASE_SERVER_HAS_ROOM";
 
-    /// <summary>A database and a role for this installation. The one that the row knows is only looked at: asking for it
-    /// again would start anew what has failed.</summary>
+    /// <summary>A database and a role for this installation. The one that the row knows is only looked at: asking for
+    /// it again would start anew what has failed.</summary>
     public async Task<Room<LogicalDatabase>> EnsureAsync(Installation row, CancellationToken ct)
     {
         if (row.LogicalDatabase is { } known)

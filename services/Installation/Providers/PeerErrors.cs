@@ -8,11 +8,12 @@ namespace Cloud.Providers;
 /// who can end it.</summary>
 internal static class PeerErrors
 {
-    /// <summary>The reason of a reply's <c>ErrorInfo</c>, for example <c>NO_CLUSTER_HAS_ROOM</c>; empty without one.</summary>
+    /// <summary>The reason of a reply's <c>ErrorInfo</c>, for example <c>NO_CLUSTER_HAS_ROOM</c>; empty without
+    /// one.</summary>
     public static string ReasonOf(RpcException error) => error.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? "";
 
-    /// <summary>Where there was no room and why: the sentence of the reply and, where it leaves them out, the places that
-    /// its metadata name.</summary>
+    /// <summary>Where there was no room and why: the sentence of the reply and, where it leaves them out, the places
+    /// that its metadata name.</summary>
     public static string WhyNot(RpcException error)
     {
         var places = error.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Metadata ?? [];
@@ -45,7 +46,8 @@ internal static class PeerErrors
         };
     }
 
-    /// <summary>The failure of the step that waits for something of another service which has failed for good.</summary>
+    /// <summary>The failure of the step that waits for something of another service which has failed for
+    /// good.</summary>
     /// <param name="resource">Its resource name.</param>
     /// <param name="state">Its state.</param>
     /// <param name="progress">What it says about itself.</param>
@@ -59,7 +61,8 @@ internal static class PeerErrors
             _ => Fault.World,
         };
         var code = error is { Code.Length: > 0 } ? error.Code : "PEER_FAILED";
-        return new StepException(code, $"{resource} is {state}: {error?.Message ?? "it does not say why"}", fault, false);
+        var why = error?.Message ?? "it does not say why";
+        return new StepException(code, $"{resource} is {state}: {why}", fault, retryable: false);
     }
 
     /// <summary>What a resource of another service is busy with, for people.</summary>

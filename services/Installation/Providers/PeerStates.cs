@@ -1,7 +1,7 @@
 namespace Cloud.Providers;
 
-/// <summary>States that cluster installations and logical databases share, as their services' contracts name them; every
-/// other one means that work is under way.</summary>
+/// <summary>States that cluster installations and logical databases share, as their services' contracts name them;
+/// every other one means that work is under way.</summary>
 internal static class PeerStates
 {
     public const string Stable = "stable";

@@ -24,13 +24,17 @@ internal sealed class PlacementSide(OutsideWorld world) : PlacementService.Place
                         .ToRpcStatus().ToRpcException();
                 }
 
-                world.Placements.Add(new Resource($"placement of {request.Installation}", request.Installation, "kept", null));
+                world.Placements.Add(
+                    new Resource($"placement of {request.Installation}", request.Installation, "kept", null));
             }
 
             return (
                 new Placement
                 {
-                    Installation = request.Installation, Cluster = Cluster, Size = request.Size, Reason = "it has most room",
+                    Installation = request.Installation,
+                    Cluster = Cluster,
+                    Size = request.Size,
+                    Reason = "it has most room",
                 },
                 false);
         });
@@ -130,7 +134,8 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
             {
                 ClusterInstallations =
                 {
-                    world.ClusterInstallations.Where(r => r.Installation == request.Installation && !r.IsGone).Select(Of),
+                    world.ClusterInstallations
+                        .Where(r => r.Installation == request.Installation && !r.IsGone).Select(Of),
                 },
             },
             false));
@@ -142,7 +147,10 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
         return world.ServeAsync(nameof(WhyClusterInstallation), made.Installation, null, () => (
             new WhyClusterInstallationResponse
             {
-                Chain = { new Explanation { Resource = made.Name, Service = "cluster", State = made.State, Summary = "pods" } },
+                Chain =
+                {
+                    new Explanation { Resource = made.Name, Service = "cluster", State = made.State, Summary = "pods" },
+                },
             },
             false));
     }
@@ -168,6 +176,9 @@ internal sealed class ClustersSide : ClusterService.ClusterServiceBase
     public override Task<WhyClusterResponse> WhyCluster(WhyClusterRequest request, ServerCallContext context) =>
         Task.FromResult(new WhyClusterResponse
         {
-            Chain = { new Explanation { Resource = request.Name, Service = "cluster", State = "stable", Summary = "fine" } },
+            Chain =
+            {
+                new Explanation { Resource = request.Name, Service = "cluster", State = "stable", Summary = "fine" },
+            },
         });
 }

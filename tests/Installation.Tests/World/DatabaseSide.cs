@@ -77,7 +77,10 @@ internal sealed class DatabaseSide(OutsideWorld world) : LogicalDatabaseService.
             {
                 Chain =
                 {
-                    new Explanation { Resource = made.Name, Service = "database-pool", State = made.State, Summary = "SQL" },
+                    new Explanation
+                    {
+                        Resource = made.Name, Service = "database-pool", State = made.State, Summary = "SQL",
+                    },
                 },
             },
             false));

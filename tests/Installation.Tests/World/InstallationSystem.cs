@@ -16,7 +16,8 @@ using Proto = Cloud.Protos.Installation.V1;
 
 namespace Cloud.Installations.Tests.World;
 
-/// <summary>The real installation service on a real PostgreSQL and Redis, with the rest of the cloud around it.</summary>
+/// <summary>The real installation service on a real PostgreSQL and Redis, with the rest of the cloud around
+/// it.</summary>
 internal sealed class InstallationSystem : IAsyncDisposable
 {
     /// <summary>How long a test waits for something that does not come.</summary>
@@ -72,7 +73,8 @@ internal sealed class InstallationSystem : IAsyncDisposable
             (source, ct) => Migrations.RunAsync(source, typeof(InstallationRules).Assembly, ct),
             Cut);
 
-        // Deadlines of calls are moments of the service's clock that libraries compare with the real one: it may be ahead.
+        // Deadlines of calls are moments of the service's clock that libraries compare with the real one: it may be
+        // ahead.
         var clock = fakeClock ? new FakeTimeProvider(TimeProvider.System.GetUtcNow()) : null;
         var options = ServiceHostOptions.For(database, SharedRedis.Value).With(new Dictionary<string, string?>
         {
@@ -112,7 +114,8 @@ internal sealed class InstallationSystem : IAsyncDisposable
         return doomed;
     }
 
-    /// <summary>What time does to a crashed process: its lease on an installation runs out, and somebody looks again.</summary>
+    /// <summary>What time does to a crashed process: its lease on an installation runs out, and somebody looks
+    /// again.</summary>
     public async Task BuryAsync(string name)
     {
         var id = name["installations/".Length..];
@@ -136,7 +139,8 @@ internal sealed class InstallationSystem : IAsyncDisposable
     public async Task<Proto.Installation> StableAsync(string label) =>
         await UntilAsync((await CreateAsync(label)).Name, "stable");
 
-    public Task<Proto.Installation> UntilAsync(string name, string state) => UntilAsync(name, i => i.State == state, state);
+    public Task<Proto.Installation> UntilAsync(string name, string state) =>
+        UntilAsync(name, i => i.State == state, state);
 
     /// <summary>Follows the watch stream until the installation is as wished.</summary>
     public async Task<Proto.Installation> UntilAsync(string name, Func<Proto.Installation, bool> isSo, string wish)
@@ -166,7 +170,8 @@ internal sealed class InstallationSystem : IAsyncDisposable
         throw new InvalidOperationException("The stream ended by itself.");
     }
 
-    /// <summary>Waits until the row says what it waits for or what failed. Neither is an event; a save is the signal.</summary>
+    /// <summary>Waits until the row says what it waits for or what failed. Neither is an event; a save is the
+    /// signal.</summary>
     public async Task<Proto.Installation> UntilWaitingAsync(string name, string words)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cut);
@@ -190,7 +195,9 @@ internal sealed class InstallationSystem : IAsyncDisposable
     public async Task<IReadOnlyList<string>> StatesOfAsync(string name)
     {
         var states = await QueryAsync(
-            "SELECT new_state FROM outbox WHERE resource = $1 AND new_state IS DISTINCT FROM old_state ORDER BY position",
+            """
+            SELECT new_state FROM outbox WHERE resource = $1 AND new_state IS DISTINCT FROM old_state ORDER BY position
+            """,
             name);
         return [.. states.Cast<string>()];
     }

@@ -6,8 +6,8 @@ namespace Cloud.Installations.Tests.World;
 
 /// <summary>
 /// What the installation service sees of the cluster and the database-pool service: they keep state, fence by epoch,
-/// nudge after a change, and can be told to have no room, to fail, to refuse, to hold calls back or to lose replies. One
-/// lock guards all of it; nothing waits while holding it.
+/// nudge after a change, and can be told to have no room, to fail, to refuse, to hold calls back or to lose replies.
+/// One lock guards all of it; nothing waits while holding it.
 /// </summary>
 internal sealed class OutsideWorld(IConnectionMultiplexer redis)
 {
@@ -24,7 +24,8 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
     /// <summary>Installations for which there is room on database servers.</summary>
     public int DatabaseRoom { get; set; } = int.MaxValue;
 
-    /// <summary>Whether pods become ready, and stop, by themselves; otherwise see <see cref="SettleAsync(string)"/>.</summary>
+    /// <summary>Whether pods become ready, and stop, by themselves; otherwise see <see
+    /// cref="SettleAsync(string)"/>.</summary>
     public bool PodsSettle { get; set; } = true;
 
     /// <summary>Whether databases are made, and dropped, by themselves.</summary>
@@ -71,9 +72,10 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
         }
     }
 
-    /// <summary>Serves one call: recorded, held, refused, done, its reply perhaps lost; then the installation is nudged if
-    /// something began.</summary>
-    public async Task<T> ServeAsync<T>(string method, string installation, long? epoch, Func<(T Reply, bool Began)> work)
+    /// <summary>Serves one call: recorded, held, refused, done, its reply perhaps lost; then the installation is
+    /// nudged if something began.</summary>
+    public async Task<T> ServeAsync<T>(
+        string method, string installation, long? epoch, Func<(T Reply, bool Began)> work)
     {
         await _open.Task;
         bool isPlanned;
@@ -166,7 +168,8 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
         var highest = _epochs.GetValueOrDefault(installation);
         if (given < highest)
         {
-            throw Problem.Aborted("STALE_EPOCH", $"Epoch {given} is older than {highest}.").ToRpcStatus().ToRpcException();
+            throw Problem.Aborted("STALE_EPOCH", $"Epoch {given} is older than {highest}.")
+                .ToRpcStatus().ToRpcException();
         }
 
         _epochs[installation] = given;
@@ -183,5 +186,6 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
     }
 }
 
-/// <summary>Which call of an installation goes wrong, counted from 1, and whether it had done its work before.</summary>
+/// <summary>Which call of an installation goes wrong, counted from 1, and whether it had done its work
+/// before.</summary>
 internal readonly record struct CallPlan(int Call, bool AfterTheWork);
