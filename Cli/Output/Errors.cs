@@ -46,10 +46,15 @@ internal static class Errors
             return;
         }
 
-        Screen.Problem(status?.Message ?? error.Status.Detail);
-        foreach (var violation in status?.GetDetail<BadRequest>()?.FieldViolations ?? [])
+        var violations = status?.GetDetail<BadRequest>()?.FieldViolations ?? [];
+        if (violations.Count == 0)
         {
-            Screen.Problem($"  {violation.Field}: {violation.Description}");
+            Screen.Problem(status?.Message ?? error.Status.Detail);
+        }
+
+        foreach (var violation in violations)
+        {
+            Screen.Problem($"{violation.Field}: {violation.Description}");
         }
 
         if (status?.GetDetail<RetryInfo>() is { RetryDelay: { } delay })
