@@ -82,6 +82,16 @@ public sealed class PoolWorld : IAsyncLifetime
         _ = _service.Services;
     }
 
+    /// <summary>The running process is gone without a word, its leases with it; a new one starts.</summary>
+    public async Task ReviveAsync()
+    {
+        await Service.DisposeAsync();
+        _redis.Stop();
+        _redis.Start();
+        _service = Start();
+        _ = _service.Services;
+    }
+
     /// <summary>A registration of the shared server under one of its host names.</summary>
     public static async Task<Proto.RegisterDatabaseServerRequest> RegistrationAsync(
         string host, CancellationToken ct, int maxDatabases = 0, int weight = 0)
