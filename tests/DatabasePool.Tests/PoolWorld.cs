@@ -82,12 +82,14 @@ public sealed class PoolWorld : IAsyncLifetime
         _ = _service.Services;
     }
 
-    /// <summary>The running process is gone without a word, its leases with it; a new one starts.</summary>
-    public async Task ReviveAsync()
+    /// <summary>The running process is gone without a word; a new one starts once its lease and claim have run out.</summary>
+    public async Task ReviveAsync(CancellationToken ct)
     {
         await Service.DisposeAsync();
         _redis.Stop();
         _redis.Start();
+        await CustomerServer.AskAsync<string>(
+            OwnConnectionString, "UPDATE logical_databases SET claimed_until = NULL, claimed_by = NULL", ct);
         _service = Start();
         _ = _service.Services;
     }

@@ -50,11 +50,11 @@ public sealed class CrashTests(PoolWorld world, ITestOutputHelper output) : ICla
         var id = ResourceId.New();
 
         var database = await SurviveAsync(faults, token => world.StableDatabaseAsync(id, token), ct);
-        Assert.Equal(1, (await world.Servers.GetDatabaseServerAsync(new() { Name = server }, cancellationToken: ct)).DatabaseCount);
+        Assert.Equal(1, await CountAsync(server, ct));
         Assert.True(await CustomerServer.HasTraceOfAsync(id, ct));
 
         await SurviveAsync(faults, token => world.DropAsync(database.Name, token), ct);
-        Assert.Equal(0, (await world.Servers.GetDatabaseServerAsync(new() { Name = server }, cancellationToken: ct)).DatabaseCount);
+        Assert.Equal(0, await CountAsync(server, ct));
         Assert.False(await CustomerServer.HasTraceOfAsync(id, ct));
     }
 
@@ -77,9 +77,12 @@ public sealed class CrashTests(PoolWorld world, ITestOutputHelper output) : ICla
 
         await cut.CancelAsync();
         await Task.WhenAny(asking);
-        await world.ReviveAsync();
+        await world.ReviveAsync(ct);
         return await ask(ct);
     }
+
+    private async Task<int> CountAsync(string server, CancellationToken ct) =>
+        (await world.Servers.GetDatabaseServerAsync(new() { Name = server }, cancellationToken: ct)).DatabaseCount;
 
     private async Task LetGoAsync(string server)
     {
