@@ -28,7 +28,7 @@ internal sealed class Turn<TRow, TState>(
     /// <summary>Most steps of one turn; a longer chain gives its slot up in between.</summary>
     public const int StepsPerTurnMax = 32;
 
-    /// <summary>How soon a nudge brings a failing row back.</summary>
+    /// <summary>How soon a nudge brings back a row that is failing, or whose lease was refused.</summary>
     public static readonly TimeSpan NudgedRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>How long a step may take to notice that it was cancelled before its slot is given away.</summary>
@@ -51,7 +51,11 @@ internal sealed class Turn<TRow, TState>(
             if (lease is null)
             {
                 meter.LeaseRefused(store.Noun);
-                return new TurnEnd(LookAt: time.GetUtcNow() + Leases.Expiry);
+
+                // The holder heard the nudge too and looks again. But a slow Redis refuses leases that nobody holds, and
+                // a holder may have died: the row, which may wait for long, must not have to wait until then.
+                var soon = item.Nudged ? await store.PullForwardAsync(item.Id, NudgedRetry, stopping) : null;
+                return new TurnEnd(LookAt: soon ?? time.GetUtcNow() + Leases.Expiry);
             }
 
             end = await TakeAsync(item, enter, lease, stopping);

@@ -38,6 +38,24 @@ public sealed class Rivals(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_nudge_whose_lease_is_refused_is_not_lost()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.ArriveAtOnce = false;
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        await process.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
+        await depot.StealLeaseAsync(parcel.Id);
+        depot.Post.Arrived[parcel.Id] = true;
+        await process.NudgeAsync(parcel.Id, Ct);
+        await process.Faults.PassedAsync("pull-forward.after", 1, Ct);
+
+        await depot.LeaseRunsOutAsync(parcel.Id);
+        depot.Clock.Advance(TimeSpan.FromSeconds(2));
+        await process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct);
+    }
+
+    [Fact]
     public async Task Losing_the_lease_cuts_the_step_and_counts_as_no_failure()
     {
         await using var depot = await Depot.OpenAsync(Ct);
