@@ -2,6 +2,7 @@ using System.CommandLine;
 using Cloud.Cli.Output;
 using Cloud.Protos.Cluster.V1;
 using Cloud.Protos.DatabasePool.V1;
+using Cloud.Protos.Installation.V1;
 using Grpc.Core;
 
 namespace Cloud.Cli.Commands;
@@ -102,11 +103,7 @@ internal static class SeedCommand
         if (found.Installations.Count > 0)
         {
             // Whatever was made of it since, even its deletion, is not undone by a restart.
-            if (found.Installations[0] is { State: "stable" } first)
-            {
-                await AnswersAsync(first.Url, ct);
-            }
-
+            await SettledAsync(session, found.Installations[0], ct);
             return;
         }
 
@@ -127,6 +124,23 @@ internal static class SeedCommand
         }
 
         await AnswersAsync(made.Url, ct);
+    }
+
+    /// <summary>A workspace whose creation was cut short is waited for; one that is up must answer.</summary>
+    private static async Task SettledAsync(Session session, Installation first, CancellationToken ct)
+    {
+        while (first.State.StartsWith("creation-", StringComparison.Ordinal) && first.State != "creation-failed")
+        {
+            await Task.Delay(Pause, TimeProvider.System, ct);
+            var name = first.Name;
+            first = await Patiently(
+                async () => await session.Installations.GetInstallationAsync(new() { Name = name }, cancellationToken: ct), ct);
+        }
+
+        if (first.State == "stable")
+        {
+            await AnswersAsync(first.Url, ct);
+        }
     }
 
     private static async Task AnswersAsync(string url, CancellationToken ct)

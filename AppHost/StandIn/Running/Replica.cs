@@ -73,8 +73,8 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
             stopping.ThrowIfCancellationRequested();
             if (isJob)
             {
-                Publish(KnownResourceStates.Finished, exitCode);
                 Say(exitCode == 0 ? $"done ({lived.TotalSeconds:0.0} s)" : $"failed: {Ending(exitCode)}; log: {LogPath}");
+                Publish(KnownResourceStates.Finished, exitCode);
                 return;
             }
 
