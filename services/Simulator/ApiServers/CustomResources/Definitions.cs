@@ -114,12 +114,7 @@ public static class Definitions
     private static TableColumns? Columns(JsonArray? declared)
     {
         if (declared is null) return null;
-        var columns = new List<TableColumn>
-        {
-            new("Name", "string", static (obj, _) => obj.NameOf()) { Format = "name", Description = MetaDescriptions.Name },
-        };
-        columns.AddRange(declared.OfType<JsonObject>().Select(Column));
-        return new TableColumns(columns);
+        return new TableColumns([Tables.Columns.Name, .. declared.OfType<JsonObject>().Select(Column)]);
     }
 
     private static TableColumn Column(JsonObject declared)

@@ -7,24 +7,10 @@ namespace Cloud.Simulator.ApiServers.Tables;
 /// <summary>Objects as the <c>Table</c> that <c>kubectl get</c> prints.</summary>
 public static class TableRendering
 {
-    private static readonly TableColumns NameAndAge = new(
-    [
-        new TableColumn("Name", "string", static (obj, _) => obj.NameOf()) { Format = "name", Description = MetaDescriptions.Name },
-        AgeColumn("Age"),
-    ]);
+    private static readonly TableColumns NameAndAge = new([Columns.Name, Columns.Age]);
 
-    private static readonly TableColumns NameAndCreation = new(
-    [
-        new TableColumn("Name", "string", static (obj, _) => obj.NameOf()) { Format = "name", Description = MetaDescriptions.Name },
-        AgeColumn("Created At"),
-    ]);
-
-    /// <summary>A column of the time since creation.</summary>
-    public static TableColumn AgeColumn(string name) =>
-        new(name, "string", static (obj, now) => Ages.Since(obj.Text("metadata", "creationTimestamp"), now))
-        {
-            Description = MetaDescriptions.Age,
-        };
+    private static readonly TableColumns NameAndCreation =
+        new([Columns.Name, Columns.At("Created At", "", "metadata", "creationTimestamp")]);
 
     /// <summary>A table of objects. <paramref name="include"/> is None, Metadata or Object, as in the query.</summary>
     public static JsonObject Render(
