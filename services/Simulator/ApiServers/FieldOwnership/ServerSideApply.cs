@@ -62,25 +62,29 @@ public static class ServerSideApply
         return config?.DeepClone();
     }
 
-    // Elements of both keep the applier's order; those that only the live list has stay before their next neighbour.
+    // What only the live list has stays where it was; what both have follows the applier's order; its own come last.
     private static JsonArray MergeLists(
         List<KeyValuePair<string, JsonNode?>> live, List<KeyValuePair<string, JsonNode?>> config, Schema schema)
     {
+        var had = live.Select(l => l.Key).ToHashSet(StringComparer.Ordinal);
         var stated = config.Select(c => c.Key).ToHashSet(StringComparer.Ordinal);
+        var shared = new Queue<string>(config.Select(c => c.Key).Where(had.Contains));
+        var merged = new HashSet<string>(StringComparer.Ordinal);
         var result = new JsonArray();
-        var next = 0;
-        foreach (var (element, item) in config)
+        for (int l = 0, c = 0; l < live.Count || c < config.Count;)
         {
-            var at = live.FindIndex(l => l.Key == element);
-            for (; next <= at; next++)
+            if (l < live.Count && !stated.Contains(live[l].Key)) result.Add(live[l++].Value?.DeepClone());
+            else if (l < live.Count && c < config.Count && live[l].Key != config[c].Key
+                && shared.TryPeek(out var awaited) && awaited != live[l].Key) l++;
+            else if (l < live.Count && merged.Contains(live[l].Key)) l++;
+            else
             {
-                if (!stated.Contains(live[next].Key)) result.Add(live[next].Value?.DeepClone());
+                var (element, item) = config[c++];
+                if (shared.TryPeek(out var first) && first == element) shared.Dequeue();
+                merged.Add(element);
+                var at = live.FindIndex(o => o.Key == element);
+                result.Add(at < 0 ? item?.DeepClone() : Merge(live[at].Value, item, schema.Items));
             }
-            result.Add(at < 0 ? item?.DeepClone() : Merge(live[at].Value, item, schema.Items));
-        }
-        foreach (var (element, item) in live.Skip(next))
-        {
-            if (!stated.Contains(element)) result.Add(item?.DeepClone());
         }
         return result;
     }

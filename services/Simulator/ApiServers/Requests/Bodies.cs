@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Cloud.Simulator.ApiServers.Protobuf;
 
 namespace Cloud.Simulator.ApiServers.Requests;
 
@@ -18,8 +19,8 @@ public static class Bodies
     public static async Task<JsonObject> ReadObjectAsync(HttpRequest request, CancellationToken ct)
     {
         var type = ContentType(request);
-        if (type is not ("" or "application/json" or "application/yaml" or "*/*"))
-            throw ApiErrors.UnsupportedMediaType(type, "application/json, application/yaml");
+        if (type is not ("" or "application/json" or "application/yaml" or ProtobufReader.ContentType or "*/*"))
+            throw ApiErrors.UnsupportedMediaType(type, $"application/json, application/yaml, {ProtobufReader.ContentType}");
         return await ReadAsync(request, ct) as JsonObject
             ?? throw ApiErrors.BadRequest("the object provided is unrecognized (must be of type object)");
     }
@@ -35,6 +36,7 @@ public static class Bodies
         var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
         try
         {
+            if (ContentType(request) == ProtobufReader.ContentType) return ProtobufReader.Read(bytes.Span);
             if (IsYaml(request, bytes.Span)) return Yaml.Parse(System.Text.Encoding.UTF8.GetString(bytes.Span));
             return JsonNode.Parse(bytes.Span, documentOptions: Strict);
         }
