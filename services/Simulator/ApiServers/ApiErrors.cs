@@ -10,7 +10,10 @@ public static class ApiErrors
     public static ApiException NotFound(ResourceType type, string name) => NotFound(type.Group, type.Plural, name);
 
     public static ApiException NotFound(string group, string plural, string name) =>
-        new(404, "NotFound", $"{Qualified(group, plural)} \"{name}\" not found") { Details = Details(name, group, plural) };
+        new(404, "NotFound", $"{Qualified(group, plural)} \"{name}\" not found")
+        {
+            Details = Details(name, group, plural),
+        };
 
     /// <summary>The path names no resource that is served.</summary>
     public static ApiException NoSuchResource() =>
@@ -43,7 +46,10 @@ public static class ApiErrors
     public static ApiException Unauthorized() => new(401, "Unauthorized", "Unauthorized");
 
     public static ApiException MethodNotAllowed() =>
-        new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource") { Details = [] };
+        new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        {
+            Details = [],
+        };
 
     public static ApiException NotAcceptable(string accepted) =>
         new(406, "NotAcceptable",

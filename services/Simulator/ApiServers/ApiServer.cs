@@ -10,12 +10,16 @@ using Cloud.Simulator.ApiServers.Writes;
 
 namespace Cloud.Simulator.ApiServers;
 
-/// <summary>The Kubernetes API of one simulated cluster, without HTTP: what it serves, what it holds, who may change it.</summary>
+/// <summary>
+/// The Kubernetes API of one simulated cluster, without HTTP: what it serves, what it holds, who may change it.
+/// </summary>
 public sealed class ApiServer : IClusterApi, IDisposable
 {
     private static readonly string[] FirstNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
-    /// <summary>Opens the cluster with what <paramref name="stateDirectory"/> holds of it; null holds nothing.</summary>
+    /// <summary>
+    /// Opens the cluster with what <paramref name="stateDirectory"/> holds of it; null holds nothing.
+    /// </summary>
     public ApiServer(ClusterSettings settings, TimeProvider clock, string? stateDirectory)
     {
         Settings = settings;
@@ -23,7 +27,7 @@ public sealed class ApiServer : IClusterApi, IDisposable
         Store = new ObjectStore(stateDirectory, settings.WatchHistory);
         var addresses = new ServiceAddresses();
         foreach (var service in Store.View("services").From(null)) addresses.Learn(service.ToJson());
-        Writer = new ObjectWriter(Store, Types, addresses, clock);
+        Writer = new ObjectWriter(Store, addresses, clock);
         Deletion = new ObjectDeletion(Store, Writer, clock);
         var definitions = new DefinitionLifecycle(Store, Types, Writer, Deletion, clock);
         definitions.Open();
@@ -98,7 +102,8 @@ public sealed class ApiServer : IClusterApi, IDisposable
         var (follower, view) = Store.Follow(type.StorageKey, ns: null, bounded: false);
         using (follower)
         {
-            foreach (var obj in view.From(null)) yield return new WatchEvent("ADDED", Representation.Of(type, obj).ToJson());
+            foreach (var obj in view.From(null))
+                yield return new WatchEvent("ADDED", Representation.Of(type, obj).ToJson());
             await foreach (var change in follower.Changes.ReadAllAsync(ct))
             {
                 var happened = change.Deleted ? "DELETED" : change.Before is null ? "ADDED" : "MODIFIED";

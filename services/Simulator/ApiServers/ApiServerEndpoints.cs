@@ -14,14 +14,18 @@ public static class ApiServerEndpoints
         services.AddSingleton(provider =>
         {
             var clock = provider.GetRequiredService<TimeProvider>();
-            return new ApiServerSet([.. settings.EffectiveClusters.Select(c => new ApiServer(c, clock, StateOf(settings, c)))]);
+            return new ApiServerSet([.. settings.EffectiveClusters
+                .Select(c => new ApiServer(c, clock, StateOf(settings, c)))]);
         });
         services.AddSingleton(provider => new SimulatedClusters(
-            [.. provider.GetRequiredService<ApiServerSet>().All.Select(s => new SimulatedCluster(s.Settings, s, new Faults(Random.Shared)))]));
+            [.. provider.GetRequiredService<ApiServerSet>().All
+                .Select(s => new SimulatedCluster(s.Settings, s, new Faults(Random.Shared)))]));
         return services;
     }
 
-    /// <summary>Maps <c>/clusters/{name}/...</c>, the faults and the health checks; writes the kubeconfig once listening.</summary>
+    /// <summary>
+    /// Maps <c>/clusters/{name}/...</c>, the faults and the health checks; writes the kubeconfig once listening.
+    /// </summary>
     public static void MapApiServers(this WebApplication app)
     {
         var clusters = app.Services.GetRequiredService<SimulatedClusters>();
@@ -54,7 +58,8 @@ public static class ApiServerEndpoints
     {
         var settings = app.Services.GetRequiredService<ApiServerSettings>();
         if (settings.KubeconfigPath.Length == 0) return;
-        var listening = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault();
+        var listening = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses
+            .FirstOrDefault();
         var url = settings.ApiUrl.Port == 0 && listening is not null ? new Uri(listening) : settings.ApiUrl;
         KubeconfigFile.Write(settings.KubeconfigPath, url, [.. clusters.All.Select(c => c.Settings)]);
     }

@@ -31,9 +31,11 @@ public sealed record ApiServerSettings
         if (!ApiUrl.IsLoopback) wrong.Add($"Simulator:ApiUrl must be an address of this machine, not {ApiUrl}");
         foreach (var cluster in EffectiveClusters)
         {
-            if (!Validation.Names.IsLabel(cluster.Name)) wrong.Add($"Simulator:Clusters: \"{cluster.Name}\" is no DNS label");
+            if (!Validation.Names.IsLabel(cluster.Name))
+                wrong.Add($"Simulator:Clusters: \"{cluster.Name}\" is no DNS label");
             if (cluster.Nodes < 0 || cluster.Pods < 0)
-                wrong.Add(string.Create(CultureInfo.InvariantCulture, $"Simulator:Clusters: {cluster.Name} has a negative size"));
+                wrong.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"Simulator:Clusters: {cluster.Name} has a negative size"));
         }
         var twice = EffectiveClusters.GroupBy(c => c.Name).Where(g => g.Count() > 1).Select(g => g.Key);
         wrong.AddRange(twice.Select(name => $"Simulator:Clusters: {name} is named twice"));

@@ -4,7 +4,8 @@ namespace Cloud.Simulator.ApiServers;
 public static class FaultEndpoints
 {
     /// <summary>
-    /// Maps <c>/simulator/clusters/{cluster}/faults</c> (GET lists, DELETE clears), <c>.../faults/{id}</c> (PUT, DELETE)
+    /// Maps <c>/simulator/clusters/{cluster}/faults</c> (GET lists, DELETE clears), <c>.../faults/{id}</c> (PUT,
+    /// DELETE)
     /// and <c>POST .../compact</c>, after which every older revision is 410 Gone.
     /// </summary>
     public static IEndpointRouteBuilder MapFaults(this IEndpointRouteBuilder endpoints, SimulatedClusters clusters)
@@ -16,7 +17,8 @@ public static class FaultEndpoints
             c.Faults.Clear();
             return Results.NoContent();
         }));
-        group.MapPut("/faults/{id}", (string cluster, string id, FaultRule rule) => With(cluster, c => Put(c, rule with { Id = id })));
+        group.MapPut("/faults/{id}", (string cluster, string id, FaultRule rule) =>
+            With(cluster, c => Put(c, rule with { Id = id })));
         group.MapDelete("/faults/{id}", (string cluster, string id) => With(cluster, c =>
             c.Faults.Remove(id) ? Results.NoContent() : Results.NotFound($"There is no fault \"{id}\".")));
         group.MapPost("/compact", (string cluster) => With(cluster, c =>

@@ -14,10 +14,14 @@ public sealed record FaultRule
     /// <summary>Name of the rule, unique in its cluster; chosen by whoever puts it.</summary>
     public string Id { get; init; } = "";
 
-    /// <summary>API verb (get, list, watch, create, update, patch, delete, deletecollection) or a controller's own.</summary>
+    /// <summary>
+    /// API verb (get, list, watch, create, update, patch, delete, deletecollection) or a controller's own.
+    /// </summary>
     public string? Verb { get; init; }
 
-    /// <summary>Resource as in <see cref="IClusterApi"/>, with its subresource after a slash: <c>pods/status</c>.</summary>
+    /// <summary>
+    /// Resource as in <see cref="IClusterApi"/>, with its subresource after a slash: <c>pods/status</c>.
+    /// </summary>
     public string? Resource { get; init; }
 
     /// <summary>Namespace of the request.</summary>

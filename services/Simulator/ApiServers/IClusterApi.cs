@@ -10,7 +10,8 @@ namespace Cloud.Simulator.ApiServers;
 /// </summary>
 /// <remarks>
 /// Refusals are <see cref="ApiException"/>s with the code, reason and wording of a real API server.
-/// Calls in process are not subject to <see cref="Faults"/>: a controller that wants to be told to fail asks them itself.
+/// Calls in process are not subject to <see cref="Faults"/>: a controller that wants to be told to fail asks them
+/// itself.
 /// </remarks>
 public interface IClusterApi
 {
@@ -46,7 +47,8 @@ public interface IClusterApi
         long? gracePeriodSeconds = null);
 
     /// <summary>
-    /// The present objects as ADDED, then every change in order, without gaps, until <paramref name="ct"/> is cancelled.
+    /// The present objects as ADDED, then every change in order, without gaps, until <paramref name="ct"/> is
+    /// cancelled.
     /// </summary>
     IAsyncEnumerable<WatchEvent> Watch(string resource, CancellationToken ct);
 }

@@ -12,7 +12,8 @@ public static class KubeconfigFile
         if (clusters.Count > 0) text.Append("current-context: ").Append(clusters[0].Name).Append('\n');
         text.Append("clusters:\n");
         foreach (var cluster in clusters)
-            text.Append($"- name: {cluster.Name}\n  cluster:\n    server: {new Uri(apiUrl, $"/clusters/{cluster.Name}")}\n");
+            text.Append(
+                $"- name: {cluster.Name}\n  cluster:\n    server: {new Uri(apiUrl, $"/clusters/{cluster.Name}")}\n");
         text.Append("users:\n");
         foreach (var cluster in clusters)
             text.Append($"- name: {cluster.Name}\n  user:\n    token: \"{cluster.EffectiveToken}\"\n");
@@ -22,7 +23,8 @@ public static class KubeconfigFile
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } directory) Directory.CreateDirectory(directory);
         var temporary = path + ".new";
         File.WriteAllText(temporary, text.ToString());
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(temporary, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(temporary, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         File.Move(temporary, path, overwrite: true);
     }
 }

@@ -57,7 +57,8 @@ public sealed class Applying : IAsyncLifetime
     {
         await _cluster.PostAsync(Deployments + "?fieldManager=someone", Web);
         var refused = await _cluster.ApplyAsync(Deployments + "/web", "one", """
-            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":3,"template":{"spec":
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":3,
+             "template":{"spec":
               {"containers":[{"name":"web","image":"nginx:2","env":[{"name":"A","value":"7"}]}]}}}}
             """);
         Assert.Equal("Apply failed with 3 conflicts: conflicts with \"someone\" using apps/v1:\n- .spec.replicas\n" +
@@ -84,21 +85,27 @@ public sealed class Applying : IAsyncLifetime
     [Fact]
     public async Task An_undeclared_field_is_refused()
     {
-        var refused = await _cluster.ApplyAsync(Path, "one", """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"dta":{}}""");
-        Assert.Equal("failed to create typed patch object (default/a; v1, Kind=ConfigMap): .dta: field not declared in schema", refused.Message);
+        var refused = await _cluster.ApplyAsync(Path, "one",
+            """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"dta":{}}""");
+        Assert.Equal(
+            "failed to create typed patch object (default/a; v1, Kind=ConfigMap): .dta: field not declared in schema",
+            refused.Message);
     }
 
     [Fact]
     public async Task An_applier_has_to_name_itself()
     {
         var refused = await _cluster.SendAsync(HttpMethod.Patch, Path, ConfigMap("a"), "application/apply-patch+yaml");
-        Assert.Equal("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch", refused.Message);
+        Assert.Equal(
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+            refused.Message);
     }
 
     [Fact]
     public async Task Yaml_can_be_applied()
     {
-        var made = await _cluster.ApplyAsync(Path, "one", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  x: \"1\"\n");
+        var made = await _cluster.ApplyAsync(Path, "one",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  x: \"1\"\n");
         Assert.Equal("1", made.At("data", "x"));
     }
 
@@ -119,13 +126,16 @@ public sealed class Applying : IAsyncLifetime
     public async Task An_update_takes_what_it_changes()
     {
         await _cluster.ApplyAsync(Path, "one", ConfigMap("a", """{"x":"1","y":"1"}"""));
-        var changed = await _cluster.SendAsync(HttpMethod.Patch, Path + "?fieldManager=hand", """{"data":{"x":"2"}}""", "application/merge-patch+json");
+        var changed = await _cluster.SendAsync(HttpMethod.Patch, Path + "?fieldManager=hand", """{"data":{"x":"2"}}""",
+            "application/merge-patch+json");
         Assert.Equal("""{"f:data":{"f:x":{}}}""", Fields(changed, "hand"));
         Assert.Equal("""{"f:data":{"f:y":{}}}""", Fields(changed, "one"));
     }
 
-    private static string? Fields(Answer answer, string manager) => (answer.Json["metadata"]!["managedFields"] as JsonArray)?
-        .FirstOrDefault(e => e!["manager"]!.ToString() == manager)?["fieldsV1"]!.ToJsonString(new(System.Text.Json.JsonSerializerDefaults.General)
+    private static string? Fields(Answer answer, string manager) =>
+        (answer.Json["metadata"]!["managedFields"] as JsonArray)?
+        .FirstOrDefault(e => e!["manager"]!.ToString() == manager)?["fieldsV1"]!.ToJsonString(
+            new(System.Text.Json.JsonSerializerDefaults.General)
         {
             Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         }).Replace("\\\"", "\"", StringComparison.Ordinal);

@@ -30,7 +30,8 @@ public sealed class CustomResources : IAsyncLifetime
     [Fact]
     public async Task Defaults_are_filled_in_and_unknown_fields_pruned()
     {
-        var made = await _cluster.PostAsync(Widgets, WidgetOf("w", """{"size":"small","no":1,"port":"http","extra":{"any":[1]},"env":[{"name":"a"}]}"""));
+        var made = await _cluster.PostAsync(Widgets,
+            WidgetOf("w", """{"size":"small","no":1,"port":"http","extra":{"any":[1]},"env":[{"name":"a"}]}"""));
         Assert.Equal(HttpStatusCode.Created, made.Code);
         Assert.Equal("1", made.At("spec", "replicas"));
         Assert.Equal("x", made.At("spec", "env", "0", "value"));
@@ -42,11 +43,15 @@ public sealed class CustomResources : IAsyncLifetime
     [Theory]
     [InlineData("""{}""", "spec.size: Required value")]
     [InlineData("""{"size":"huge"}""", "spec.size: Unsupported value: \"huge\": supported values: \"small\", \"big\"")]
-    [InlineData("""{"size":"big","replicas":"a"}""", "spec.replicas: Invalid value: \"string\": spec.replicas in body must be of type integer: \"string\"")]
-    [InlineData("""{"size":"big","replicas":11}""", "spec.replicas: Invalid value: 11: spec.replicas in body should be less than or equal to 10")]
+    [InlineData("""{"size":"big","replicas":"a"}""",
+        "spec.replicas: Invalid value: \"string\": spec.replicas in body must be of type integer: \"string\"")]
+    [InlineData("""{"size":"big","replicas":11}""",
+        "spec.replicas: Invalid value: 11: spec.replicas in body should be less than or equal to 10")]
     [InlineData("""{"size":"big","note":"toolong"}""", "spec.note: Too long: may not be more than 5 bytes")]
-    [InlineData("""{"size":"big","note":"A"}""", "spec.note: Invalid value: \"A\": spec.note in body should match '^[a-z]+$'")]
-    [InlineData("""{"size":"big","env":[{"name":"a"},{"name":"a"}]}""", "spec.env[1]: Duplicate value: {\"name\":\"a\"}")]
+    [InlineData("""{"size":"big","note":"A"}""",
+        "spec.note: Invalid value: \"A\": spec.note in body should match '^[a-z]+$'")]
+    [InlineData("""{"size":"big","env":[{"name":"a"},{"name":"a"}]}""",
+        "spec.env[1]: Duplicate value: {\"name\":\"a\"}")]
     public async Task What_the_schema_forbids_is_refused(string spec, string why)
     {
         var refused = await _cluster.PostAsync(Widgets, WidgetOf("w", spec));
@@ -58,8 +63,11 @@ public sealed class CustomResources : IAsyncLifetime
     public async Task Replacing_needs_a_revision()
     {
         await _cluster.PostAsync(Widgets, WidgetOf("w", """{"size":"small"}"""));
-        var refused = await _cluster.PutAsync(Widgets + "/w", RunningCluster.Parse(WidgetOf("w", """{"size":"big"}""")));
-        Assert.Equal("Widget.example.com \"w\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update", refused.Message);
+        var refused = await _cluster.PutAsync(Widgets + "/w",
+            RunningCluster.Parse(WidgetOf("w", """{"size":"big"}""")));
+        Assert.Equal(
+            "Widget.example.com \"w\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for " +
+            "an update", refused.Message);
     }
 
     [Fact]
@@ -73,7 +81,8 @@ public sealed class CustomResources : IAsyncLifetime
     [Fact]
     public async Task Deleting_a_definition_deletes_its_objects_first()
     {
-        await _cluster.PostAsync(Widgets, """{"metadata":{"name":"w","finalizers":["a.io/hold"]},"spec":{"size":"small"}}""");
+        await _cluster.PostAsync(Widgets,
+            """{"metadata":{"name":"w","finalizers":["a.io/hold"]},"spec":{"size":"small"}}""");
         await _cluster.DeleteAsync(Definitions + "/widgets.example.com");
         Assert.NotNull((await _cluster.GetAsync(Widgets + "/w")).At("metadata", "deletionTimestamp"));
         await _cluster.MergeAsync(Widgets + "/w", """{"metadata":{"finalizers":[]}}""");

@@ -20,7 +20,8 @@ public sealed class Patching : IAsyncLifetime
     public async Task A_strategic_patch_merges_lists_by_their_keys()
     {
         var patched = await _cluster.StrategicAsync(Deployments + "/web", """
-            {"spec":{"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.26","env":[{"name":"C","value":"3"},
+            {"spec":{"template":{"spec":{"containers":[{"name":"web","image":"nginx:1.26","env":[{"name":"C",
+             "value":"3"},
               {"name":"A","$patch":"delete"}]},{"name":"side","image":"s:1"}]}}}}
             """);
         Assert.Equal(2, patched.Json["spec"]!["template"]!["spec"]!["containers"]!.AsArray().Count);
@@ -59,7 +60,10 @@ public sealed class Patching : IAsyncLifetime
     public async Task A_merge_patch_removes_by_null_and_replaces_lists()
     {
         var patched = await _cluster.MergeAsync(Deployments + "/web",
-            """{"metadata":{"labels":{"a":"b"}},"spec":{"template":{"spec":{"containers":[{"name":"other","image":"o:1"}]}}}}""");
+            """
+            {"metadata":{"labels":{"a":"b"}},
+             "spec":{"template":{"spec":{"containers":[{"name":"other","image":"o:1"}]}}}}
+            """);
         Assert.Single(patched.Json["spec"]!["template"]!["spec"]!["containers"]!.AsArray());
         var removed = await _cluster.MergeAsync(Deployments + "/web", """{"metadata":{"labels":null}}""");
         Assert.Null(removed.At("metadata", "labels"));
@@ -69,12 +73,16 @@ public sealed class Patching : IAsyncLifetime
     public async Task A_json_patch_is_all_or_nothing()
     {
         var failed = await _cluster.JsonPatchAsync(Deployments + "/web",
-            """[{"op":"replace","path":"/spec/replicas","value":5},{"op":"test","path":"/spec/paused","value":true}]""");
+            """
+            [{"op":"replace","path":"/spec/replicas","value":5},
+             {"op":"test","path":"/spec/paused","value":true}]
+            """);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, failed.Code);
         var patched = await _cluster.JsonPatchAsync(Deployments + "/web", """
             [{"op":"test","path":"/spec/replicas","value":1},{"op":"add","path":"/metadata/labels","value":{}},
              {"op":"add","path":"/metadata/labels/a~1b","value":"c"},
-             {"op":"move","from":"/spec/template/spec/containers/0/env/0","path":"/spec/template/spec/containers/0/env/1"}]
+             {"op":"move","from":"/spec/template/spec/containers/0/env/0",
+              "path":"/spec/template/spec/containers/0/env/1"}]
             """);
         Assert.Equal("c", patched.At("metadata", "labels", "a/b"));
         Assert.Equal("B", patched.At("spec", "template", "spec", "containers", "0", "env", "0", "name"));
@@ -83,7 +91,8 @@ public sealed class Patching : IAsyncLifetime
     [Fact]
     public async Task A_patch_of_an_older_revision_conflicts()
     {
-        var refused = await _cluster.MergeAsync(Deployments + "/web", """{"metadata":{"resourceVersion":"1"},"spec":{"replicas":2}}""");
+        var refused = await _cluster.MergeAsync(Deployments + "/web",
+            """{"metadata":{"resourceVersion":"1"},"spec":{"replicas":2}}""");
         Assert.Equal(HttpStatusCode.Conflict, refused.Code);
     }
 

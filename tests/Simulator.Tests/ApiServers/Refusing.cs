@@ -26,7 +26,9 @@ public sealed class Refusing : IAsyncLifetime
     {
         var refused = await _cluster.PostAsync(ConfigMaps, ConfigMap("Not_Good"));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.Code);
-        Assert.StartsWith("ConfigMap \"Not_Good\" is invalid: metadata.name: Invalid value: \"Not_Good\": a lowercase RFC 1123 subdomain",
+        Assert.StartsWith(
+            "ConfigMap \"Not_Good\" is invalid: metadata.name: Invalid value: \"Not_Good\": a lowercase RFC 1123 " +
+            "subdomain",
             refused.Message, StringComparison.Ordinal);
         Assert.Equal("metadata.name", refused.At("details", "causes", "0", "field"));
     }
@@ -38,9 +40,11 @@ public sealed class Refusing : IAsyncLifetime
             {"metadata":{"name":"x"},"spec":{"replicas":-1,"selector":{"matchLabels":{"a":"b"}},
              "template":{"metadata":{"labels":{"a":"c"}},"spec":{"containers":[{"name":"c"}]}}}}
             """);
-        Assert.Contains("spec.replicas: Invalid value: -1: must be greater than or equal to 0", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("spec.replicas: Invalid value: -1: must be greater than or equal to 0", refused.Message,
+            StringComparison.Ordinal);
         Assert.Contains("`selector` does not match template `labels`", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("spec.template.spec.containers[0].image: Required value", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("spec.template.spec.containers[0].image: Required value", refused.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -49,17 +53,22 @@ public sealed class Refusing : IAsyncLifetime
         await _cluster.PostAsync(Deployments, Web);
         var refused = await _cluster.MergeAsync(Deployments + "/web",
             """{"spec":{"selector":{"matchLabels":{"app":"x"}},"template":{"metadata":{"labels":{"app":"x"}}}}}""");
-        Assert.Equal("Deployment.apps \"web\" is invalid: spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"x\"}}: field is immutable",
+        Assert.Equal(
+            "Deployment.apps \"web\" is invalid: spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"x\"}}: " +
+            "field is immutable",
             refused.Message);
     }
 
     [Fact]
     public async Task A_value_of_the_wrong_type_is_a_bad_request()
     {
-        var refused = await _cluster.PostAsync(Deployments, Web.Replace("\"spec\":{\"selector\"", "\"spec\":{\"replicas\":\"two\",\"selector\"",
+        var refused = await _cluster.PostAsync(Deployments,
+            Web.Replace("\"spec\":{\"selector\"", "\"spec\":{\"replicas\":\"two\",\"selector\"",
             StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.BadRequest, refused.Code);
-        Assert.Equal("Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct " +
+        Assert.Equal(
+            "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go " +
+            "struct " +
             "field DeploymentSpec.spec.replicas of type int32", refused.Message);
     }
 
@@ -71,7 +80,9 @@ public sealed class Refusing : IAsyncLifetime
         Assert.Equal(["299 - \"unknown field \\\"dta\\\"\""], warned.Warnings);
         Assert.Null(warned.At("dta"));
         var refused = await _cluster.PostAsync(ConfigMaps + "?fieldValidation=Strict", body);
-        Assert.Equal("ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown field \"dta\"",
+        Assert.Equal(
+            "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown field " +
+            "\"dta\"",
             refused.Message);
         var ignored = await _cluster.PutAsync(ConfigMaps + "/x?fieldValidation=Ignore", RunningCluster.Parse(body));
         Assert.Empty(ignored.Warnings);
@@ -94,16 +105,19 @@ public sealed class Refusing : IAsyncLifetime
         const string path = "api/v1/namespaces/default/secrets";
         await _cluster.PostAsync(path, """{"metadata":{"name":"s"},"immutable":true,"stringData":{"a":"1"}}""");
         var refused = await _cluster.MergeAsync(path + "/s", """{"stringData":{"a":"2"}}""");
-        Assert.Equal("Secret \"s\" is invalid: data: Forbidden: field is immutable when `immutable` is set", refused.Message);
+        Assert.Equal("Secret \"s\" is invalid: data: Forbidden: field is immutable when `immutable` is set",
+            refused.Message);
     }
 
     [Fact]
     public async Task Faults_make_requests_fail_as_often_as_they_say()
     {
-        _cluster.Cluster.Faults.Put(new() { Id = "one", Verb = "list", Resource = "configmaps", ErrorCode = 503, Count = 1 });
+        _cluster.Cluster.Faults.Put(
+            new() { Id = "one", Verb = "list", Resource = "configmaps", ErrorCode = 503, Count = 1 });
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _cluster.GetAsync(ConfigMaps)).Code);
         Assert.Equal(HttpStatusCode.OK, (await _cluster.GetAsync(ConfigMaps)).Code);
-        var put = await _cluster.SendAsync(HttpMethod.Put, "/simulator/clusters/test/faults/cut", """{"verb":"get","cutConnection":true}""");
+        var put = await _cluster.SendAsync(HttpMethod.Put, "/simulator/clusters/test/faults/cut",
+            """{"verb":"get","cutConnection":true}""");
         Assert.Equal(HttpStatusCode.OK, put.Code);
         await Assert.ThrowsAsync<HttpRequestException>(() => _cluster.GetAsync(ConfigMaps + "/a"));
     }

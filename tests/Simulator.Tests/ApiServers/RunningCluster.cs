@@ -62,7 +62,8 @@ internal sealed class RunningCluster : IAsyncDisposable
 
     public static JsonObject Parse(string json) => (JsonObject)JsonNode.Parse(json)!;
 
-    public Task<Answer> GetAsync(string path, string? accept = null) => SendAsync(HttpMethod.Get, path, null, accept: accept);
+    public Task<Answer> GetAsync(string path, string? accept = null) =>
+        SendAsync(HttpMethod.Get, path, null, accept: accept);
 
     public Task<Answer> PostAsync(string path, string json) => SendAsync(HttpMethod.Post, path, json);
 
@@ -80,7 +81,8 @@ internal sealed class RunningCluster : IAsyncDisposable
         SendAsync(HttpMethod.Patch, path, json, "application/json-patch+json");
 
     public Task<Answer> ApplyAsync(string path, string manager, string json, bool force = false) => SendAsync(
-        HttpMethod.Patch, $"{path}?fieldManager={manager}&force={(force ? "true" : "false")}", json, "application/apply-patch+yaml");
+        HttpMethod.Patch, $"{path}?fieldManager={manager}&force={(force ? "true" : "false")}", json,
+            "application/apply-patch+yaml");
 
     public async Task<Answer> SendAsync(
         HttpMethod method, string path, string? body, string contentType = "application/json", string? accept = null)

@@ -19,8 +19,10 @@ public sealed class Surviving
             await before.DeleteAsync(ConfigMaps + "/gone");
             revision = (await before.PostAsync(ConfigMaps, ConfigMap("a", """{"x":"ö\n\"q\""}"""))).Revision;
         }
-        var journal = Directory.EnumerateFiles(Path.Combine(directory, "state", "clusters", "test"), "journal-*").Max()!;
-        await File.AppendAllTextAsync(journal, """{"k":"configmaps","v":99999,"o":{"apiV""", TestContext.Current.CancellationToken);
+        var journal = Directory.EnumerateFiles(Path.Combine(directory, "state", "clusters", "test"),
+            "journal-*").Max()!;
+        await File.AppendAllTextAsync(journal, """{"k":"configmaps","v":99999,"o":{"apiV""",
+            TestContext.Current.CancellationToken);
         await using var after = await RunningCluster.StartAsync(directory);
         var kept = await after.GetAsync(ConfigMaps + "/a");
         Assert.Equal((revision, "ö\n\"q\""), (kept.Revision, kept.At("data", "x")));
@@ -41,6 +43,7 @@ public sealed class Surviving
         }
         await using var after = await RunningCluster.StartAsync(directory);
         using var watch = await after.WatchAsync(ConfigMaps + "?watch=1&resourceVersion=2");
-        Assert.Contains("\"code\":410", await watch.ReadLineAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("\"code\":410", await watch.ReadLineAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 }

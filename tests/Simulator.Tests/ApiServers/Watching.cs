@@ -13,7 +13,8 @@ public sealed class Watching : IAsyncLifetime
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _cluster = await RunningCluster.StartAsync(clock: _clock, watchHistory: History);
+    public async ValueTask InitializeAsync() =>
+        _cluster = await RunningCluster.StartAsync(clock: _clock, watchHistory: History);
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
@@ -101,7 +102,8 @@ public sealed class Watching : IAsyncLifetime
     {
         foreach (var name in new[] { "a", "b", "c" }) await _cluster.PostAsync(ConfigMaps, ConfigMap(name));
         var first = await _cluster.GetAsync(ConfigMaps + "?limit=2");
-        Assert.Equal(("a", "b"), (first.At("items", "0", "metadata", "name"), first.At("items", "1", "metadata", "name")));
+        Assert.Equal(("a", "b"), (first.At("items", "0", "metadata", "name"),
+            first.At("items", "1", "metadata", "name")));
         Assert.Equal("1", first.At("metadata", "remainingItemCount"));
         await _cluster.PostAsync(ConfigMaps, ConfigMap("d"));
         await _cluster.DeleteAsync(ConfigMaps + "/c");
@@ -119,10 +121,12 @@ public sealed class Watching : IAsyncLifetime
         var first = await _cluster.GetAsync(ConfigMaps + "?limit=1");
         await _cluster.PostAsync(ConfigMaps, ConfigMap("c"));
         await _cluster.SendAsync(HttpMethod.Post, "/simulator/clusters/test/compact", "");
-        var gone = await _cluster.GetAsync($"{ConfigMaps}?limit=1&continue={Uri.EscapeDataString(first.At("metadata", "continue")!)}");
+        var gone = await _cluster.GetAsync(
+            $"{ConfigMaps}?limit=1&continue={Uri.EscapeDataString(first.At("metadata", "continue")!)}");
         Assert.Equal(HttpStatusCode.Gone, gone.Code);
         Assert.Equal("Expired", gone.Reason);
-        var rest = await _cluster.GetAsync($"{ConfigMaps}?continue={Uri.EscapeDataString(gone.At("metadata", "continue")!)}");
+        var rest = await _cluster.GetAsync(
+            $"{ConfigMaps}?continue={Uri.EscapeDataString(gone.At("metadata", "continue")!)}");
         Assert.Equal(["b", "c"], rest.Json["items"]!.AsArray().Select(i => i!["metadata"]!["name"]!.ToString()));
     }
 
@@ -141,7 +145,8 @@ public sealed class Watching : IAsyncLifetime
         await _cluster.PostAsync(ConfigMaps, ConfigMap("c"));
         var (name, value) = (query.Split('=', 2)[0], query.Split('=', 2)[1]);
         var list = await _cluster.GetAsync($"{ConfigMaps}?{name}={Uri.EscapeDataString(value)}");
-        Assert.Equal(expected, string.Join(',', list.Json["items"]!.AsArray().Select(i => i!["metadata"]!["name"]!.ToString())));
+        Assert.Equal(expected, string.Join(',',
+            list.Json["items"]!.AsArray().Select(i => i!["metadata"]!["name"]!.ToString())));
     }
 
     [Fact]

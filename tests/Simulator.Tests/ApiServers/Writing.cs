@@ -62,7 +62,8 @@ public sealed class Writing : IAsyncLifetime
         await _cluster.MergeAsync(ConfigMaps + "/a", """{"data":{"k":"2"}}""");
         var stale = await _cluster.PutAsync(ConfigMaps + "/a", made.Json);
         Assert.Equal(HttpStatusCode.Conflict, stale.Code);
-        Assert.Equal("Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your " +
+        Assert.Equal(
+            "Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your " +
             "changes to the latest version and try again", stale.Message);
     }
 
@@ -70,10 +71,14 @@ public sealed class Writing : IAsyncLifetime
     public async Task Status_and_spec_are_written_apart_and_only_the_spec_counts_generations()
     {
         await _cluster.PostAsync(Deployments, Web);
-        var status = await _cluster.MergeAsync(Deployments + "/web/status", """{"status":{"replicas":3},"spec":{"replicas":9}}""");
-        Assert.Equal(("3", "1", "1"), (status.At("status", "replicas"), status.At("spec", "replicas"), status.At("metadata", "generation")));
-        var spec = await _cluster.MergeAsync(Deployments + "/web", """{"status":{"replicas":7},"spec":{"replicas":2}}""");
-        Assert.Equal(("3", "2", "2"), (spec.At("status", "replicas"), spec.At("spec", "replicas"), spec.At("metadata", "generation")));
+        var status = await _cluster.MergeAsync(Deployments + "/web/status",
+            """{"status":{"replicas":3},"spec":{"replicas":9}}""");
+        Assert.Equal(("3", "1", "1"),
+            (status.At("status", "replicas"), status.At("spec", "replicas"), status.At("metadata", "generation")));
+        var spec = await _cluster.MergeAsync(Deployments + "/web",
+            """{"status":{"replicas":7},"spec":{"replicas":2}}""");
+        Assert.Equal(("3", "2", "2"),
+            (spec.At("status", "replicas"), spec.At("spec", "replicas"), spec.At("metadata", "generation")));
         var labels = await _cluster.MergeAsync(Deployments + "/web", """{"metadata":{"labels":{"a":"b"}}}""");
         Assert.Equal("2", labels.At("metadata", "generation"));
     }
@@ -92,7 +97,8 @@ public sealed class Writing : IAsyncLifetime
         await _cluster.PostAsync(ConfigMaps, """{"metadata":{"name":"a","finalizers":["example.com/hold"]}}""");
         var held = await _cluster.DeleteAsync(ConfigMaps + "/a");
         Assert.NotNull(held.At("metadata", "deletionTimestamp"));
-        var more = await _cluster.MergeAsync(ConfigMaps + "/a", """{"metadata":{"finalizers":["example.com/hold","example.com/more"]}}""");
+        var more = await _cluster.MergeAsync(ConfigMaps + "/a",
+            """{"metadata":{"finalizers":["example.com/hold","example.com/more"]}}""");
         Assert.Equal(HttpStatusCode.UnprocessableEntity, more.Code);
         await _cluster.MergeAsync(ConfigMaps + "/a", """{"metadata":{"finalizers":null}}""");
         Assert.Equal(HttpStatusCode.NotFound, (await _cluster.GetAsync(ConfigMaps + "/a")).Code);
@@ -128,10 +134,13 @@ public sealed class Writing : IAsyncLifetime
         Assert.Equal("Terminating", marked.At("status", "phase"));
         var refused = await _cluster.PostAsync("api/v1/namespaces/going/configmaps", """{"metadata":{"name":"a"}}""");
         Assert.Equal(HttpStatusCode.Forbidden, refused.Code);
-        Assert.Equal("configmaps \"a\" is forbidden: unable to create new content in namespace going because it is being terminated",
+        Assert.Equal(
+            "configmaps \"a\" is forbidden: unable to create new content in namespace going because it is being " +
+            "terminated",
             refused.Message);
         var finalized = await _cluster.PutAsync("api/v1/namespaces/going/finalize",
-            RunningCluster.Parse("""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"going"},"spec":{"finalizers":[]}}"""));
+            RunningCluster.Parse(
+                """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"going"},"spec":{"finalizers":[]}}"""));
         Assert.Equal(HttpStatusCode.OK, finalized.Code);
         Assert.Equal(HttpStatusCode.NotFound, (await _cluster.GetAsync("api/v1/namespaces/going")).Code);
     }
@@ -173,7 +182,8 @@ public sealed class Writing : IAsyncLifetime
     public async Task A_pod_on_a_node_is_given_time()
     {
         const string path = "api/v1/namespaces/default/pods";
-        await _cluster.PostAsync(path, """{"metadata":{"name":"p"},"spec":{"nodeName":"n","containers":[{"name":"c","image":"i"}]}}""");
+        await _cluster.PostAsync(path,
+            """{"metadata":{"name":"p"},"spec":{"nodeName":"n","containers":[{"name":"c","image":"i"}]}}""");
         var marked = await _cluster.DeleteAsync(path + "/p");
         Assert.Equal("30", marked.At("metadata", "deletionGracePeriodSeconds"));
         await _cluster.DeleteAsync(path + "/p", """{"gracePeriodSeconds":0}""");

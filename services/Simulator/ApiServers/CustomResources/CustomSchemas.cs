@@ -12,7 +12,8 @@ public static class CustomSchemas
     /// <summary>The shape of whole objects: what the definition declares, and apiVersion, kind and metadata.</summary>
     public static Schema Root(JsonObject? openApi)
     {
-        openApi = (JsonObject?)openApi?.DeepClone() ?? new JsonObject { ["x-kubernetes-preserve-unknown-fields"] = true };
+        openApi = (JsonObject?)openApi?.DeepClone()
+            ?? new JsonObject { ["x-kubernetes-preserve-unknown-fields"] = true };
         openApi["type"] = "object";
         return ReadObject(openApi, isResource: true);
     }

@@ -39,7 +39,8 @@ public static class CustomValidation
         {
             JsonObject obj => errors.Concat(CheckObject(obj, schema, path)),
             JsonArray list => errors.Concat(CheckList(list, schema, path)),
-            _ when value.GetValueKind() is JsonValueKind.String => errors.Concat(CheckText(value.GetValue<string>(), schema, path)),
+            _ when value.GetValueKind() is JsonValueKind.String =>
+                errors.Concat(CheckText(value.GetValue<string>(), schema, path)),
             _ when value.GetValueKind() is JsonValueKind.Number => errors.Concat(CheckNumber(value, schema, path)),
             _ => errors,
         };
@@ -90,11 +91,14 @@ public static class CustomValidation
             foreach (var error in CheckValue(value, part, path)) yield return error;
         }
         if (schema.ContainsKey("anyOf") && Fitting("anyOf") == 0)
-            yield return FieldError.Invalid(path, value.DeepClone(), $"{path} in body must validate at least one schema (anyOf)");
+            yield return FieldError.Invalid(path, value.DeepClone(),
+                $"{path} in body must validate at least one schema (anyOf)");
         if (schema.ContainsKey("oneOf") && Fitting("oneOf") != 1)
-            yield return FieldError.Invalid(path, value.DeepClone(), $"{path} in body must validate one and only one schema (oneOf)");
+            yield return FieldError.Invalid(path, value.DeepClone(),
+                $"{path} in body must validate one and only one schema (oneOf)");
         if (schema.ObjectAt("not") is { } not && !CheckValue(value, not, path).Any())
-            yield return FieldError.Invalid(path, value.DeepClone(), $"{path} in body must not validate the schema (not)");
+            yield return FieldError.Invalid(path, value.DeepClone(),
+                $"{path} in body must not validate the schema (not)");
 
         int Fitting(string name) => Schemas(schema, name).Count(s => !CheckValue(value, s, path).Any());
     }
@@ -106,7 +110,8 @@ public static class CustomValidation
     {
         foreach (var error in CheckRequired(obj, schema, path)) yield return error;
         if (schema.Number("maxProperties") is { } most && obj.Count > most)
-            yield return new FieldError(path, "FieldValueTooMany", $"Too many: {obj.Count}: must have at most {most} items");
+            yield return new FieldError(path, "FieldValueTooMany",
+                $"Too many: {obj.Count}: must have at most {most} items");
         if (schema.Number("minProperties") is { } least && obj.Count < least)
             yield return FieldError.Invalid(path, obj.Count, $"{path} in body should have at least {least} properties");
         var properties = schema.ObjectAt("properties");
@@ -149,7 +154,8 @@ public static class CustomValidation
         for (var i = 0; i < list.Count; i++)
         {
             JsonNode? key = list[i]?.DeepClone();
-            if (listType == "map") key = new JsonObject(keys.Select(k => KeyValuePair.Create(k, list[i].At(k)?.DeepClone())));
+            if (listType == "map")
+                key = new JsonObject(keys.Select(k => KeyValuePair.Create(k, list[i].At(k)?.DeepClone())));
             if (!seen.Add(key?.ToJsonString(KubernetesJson.Options) ?? "null"))
                 yield return FieldError.Duplicate($"{path}[{i}]", key);
         }
@@ -172,7 +178,8 @@ public static class CustomValidation
     // The formats that servers check and people meet; the others are taken as they are.
     private static bool HasFormat(string text, string format) => format switch
     {
-        "date-time" => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _),
+        "date-time" => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+            out _),
         "date" => DateOnly.TryParseExact(text, "yyyy-MM-dd", out _),
         "byte" => Convert.TryFromBase64String(text, new byte[text.Length], out _),
         "ipv4" or "ipv6" => System.Net.IPAddress.TryParse(text, out _),
@@ -183,18 +190,7 @@ public static class CustomValidation
     private static IEnumerable<FieldError> CheckNumber(JsonNode value, JsonObject schema, string path)
     {
         var number = JsonAccess.AsNumber(value)!.Value;
-        if (JsonAccess.AsNumber(schema["maximum"]) is { } most)
-        {
-            if (schema.Flag("exclusiveMaximum") ? number >= most : number > most)
-                yield return FieldError.Invalid(path, value.DeepClone(),
-                    $"{path} in body should be less than {(schema.Flag("exclusiveMaximum") ? "" : "or equal to ")}{most}");
-        }
-        if (JsonAccess.AsNumber(schema["minimum"]) is { } least)
-        {
-            if (schema.Flag("exclusiveMinimum") ? number <= least : number < least)
-                yield return FieldError.Invalid(path, value.DeepClone(),
-                    $"{path} in body should be greater than {(schema.Flag("exclusiveMinimum") ? "" : "or equal to ")}{least}");
-        }
+        foreach (var error in CheckLimits(value, number, schema, path)) yield return error;
         if (JsonAccess.AsNumber(schema["multipleOf"]) is { } step && number % step != 0)
             yield return FieldError.Invalid(path, value.DeepClone(), $"{path} in body should be a multiple of {step}");
         var fits = schema.Text("format") switch
@@ -203,6 +199,28 @@ public static class CustomValidation
             "int64" => number is >= long.MinValue and <= long.MaxValue,
             _ => true,
         };
-        if (!fits) yield return FieldError.Invalid(path, value.DeepClone(), $"{path} in body must be of type {schema.Text("format")}");
+        if (!fits)
+        {
+            yield return FieldError.Invalid(path, value.DeepClone(),
+                $"{path} in body must be of type {schema.Text("format")}");
+        }
+    }
+
+    private static IEnumerable<FieldError> CheckLimits(JsonNode value, double number, JsonObject schema, string path)
+    {
+        if (JsonAccess.AsNumber(schema["maximum"]) is { } most)
+        {
+            var exclusive = schema.Flag("exclusiveMaximum");
+            var limit = exclusive ? $"less than {most}" : $"less than or equal to {most}";
+            if (exclusive ? number >= most : number > most)
+                yield return FieldError.Invalid(path, value.DeepClone(), $"{path} in body should be {limit}");
+        }
+        if (JsonAccess.AsNumber(schema["minimum"]) is { } least)
+        {
+            var exclusive = schema.Flag("exclusiveMinimum");
+            var limit = exclusive ? $"greater than {least}" : $"greater than or equal to {least}";
+            if (exclusive ? number <= least : number < least)
+                yield return FieldError.Invalid(path, value.DeepClone(), $"{path} in body should be {limit}");
+        }
     }
 }

@@ -10,7 +10,8 @@ namespace Cloud.Simulator.ApiServers.CustomResources;
 /// Follows CustomResourceDefinitions: serves what they define as soon as they are written, and when one is deleted,
 /// deletes its objects first.
 /// </summary>
-/// <remarks>Runs under the store's gate within the write it follows, so a client that sees a definition established can use it.</remarks>
+/// <remarks>Runs under the store's gate within the write it follows, so a client that sees a definition established can
+/// use it.</remarks>
 public sealed class DefinitionLifecycle(
     ObjectStore store, ServedTypes types, ObjectWriter writer, ObjectDeletion deletion, TimeProvider clock)
 {

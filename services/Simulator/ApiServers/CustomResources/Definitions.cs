@@ -14,6 +14,12 @@ public static class Definitions
     /// <summary>Holds a definition until its objects are gone.</summary>
     public const string CleanupFinalizer = "customresourcecleanup.apiextensions.k8s.io";
 
+    private static readonly (string Field, string Reason)[] NameConflicts =
+    [
+        ("plural", "PluralConflict"), ("singular", "SingularConflict"),
+        ("kind", "KindConflict"), ("listKind", "ListKindConflict"),
+    ];
+
     /// <summary>One served resource per served version, the most stable version first.</summary>
     public static IReadOnlyList<ResourceType> TypesOf(JsonObject definition)
     {
@@ -46,14 +52,16 @@ public static class Definitions
             : ("False", taken.Value.Reason, taken.Value.Message);
         SetCondition(status, "NamesAccepted", accepted, now);
         if (taken is null)
-            SetCondition(status, "Established", ("True", "InitialNamesAccepted", "the initial names have been accepted"), now);
+            SetCondition(status, "Established",
+                ("True", "InitialNamesAccepted", "the initial names have been accepted"), now);
         else if (!IsEstablished(definition))
             SetCondition(status, "Established", ("False", "NotAccepted", "not all names are accepted"), now);
     }
 
     /// <summary>Marks a definition as waiting for the end of its objects.</summary>
     public static void MarkTerminating(JsonObject definition, string now) => SetCondition(definition.Ensure("status"),
-        "Terminating", ("True", "InstanceDeletionPending", "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"), now);
+        "Terminating", ("True", "InstanceDeletionPending",
+            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"), now);
 
     public static bool IsEstablished(JsonObject definition) =>
         (definition.ListAt("status", "conditions") ?? [])
@@ -65,16 +73,18 @@ public static class Definitions
         {
             if (other.Text("spec", "group") != definition.Text("spec", "group") || !IsEstablished(other)) continue;
             if (other.NameOf() == definition.NameOf()) continue;
-            foreach (var (field, reason) in new[] { ("plural", "PluralConflict"), ("singular", "SingularConflict"), ("kind", "KindConflict"), ("listKind", "ListKindConflict") })
+            foreach (var (field, reason) in NameConflicts)
             {
                 var name = definition.Text("spec", "names", field);
-                if (name is not null && name == other.Text("spec", "names", field)) return (reason, $"\"{name}\" is already in use");
+                if (name is not null && name == other.Text("spec", "names", field))
+                    return (reason, $"\"{name}\" is already in use");
             }
         }
         return null;
     }
 
-    private static void SetCondition(JsonObject status, string type, (string Status, string Reason, string Message) to, string now)
+    private static void SetCondition(JsonObject status, string type, (string Status, string Reason, string Message) to,
+        string now)
     {
         var conditions = status["conditions"] as JsonArray ?? [];
         status["conditions"] = conditions;
@@ -125,7 +135,8 @@ public static class Definitions
             var found = JsonPath.Find(obj, path);
             if (found.Count == 0 || found[0] is null) return null;
             if (type == "date") return Ages.Since(found[0]!.ToString(), now);
-            if (type is "integer" or "number" or "boolean" || found[0] is JsonObject or JsonArray) return found[0]!.DeepClone();
+            if (type is "integer" or "number" or "boolean" || found[0] is JsonObject or JsonArray)
+                return found[0]!.DeepClone();
             return string.Join(',', found.Select(f => f?.ToString()));
         })
         {
@@ -137,5 +148,6 @@ public static class Definitions
 
     private static string[]? Path(JsonObject scale, string name) => scale.Text(name)?.TrimStart('.').Split('.');
 
-    private static IReadOnlyList<string> Strings(JsonArray? list) => [.. (list ?? []).Select(s => s!.GetValue<string>())];
+    private static IReadOnlyList<string> Strings(JsonArray? list) =>
+        [.. (list ?? []).Select(s => s!.GetValue<string>())];
 }

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Cloud.Simulator.ApiServers.CustomResources;
 
-/// <summary>Kubernetes' order of version names: v2 over v1 over v1beta2 over v1beta1 over v1alpha1, then any others.</summary>
+/// <summary>
+/// Kubernetes' order of version names: v2 over v1 over v1beta2 over v1beta1 over v1alpha1, then any others.
+/// </summary>
 public sealed class VersionOrder : IComparer<string>
 {
     public static VersionOrder Instance { get; } = new();

@@ -136,7 +136,8 @@ public static class Defaults
         spec.Default("podSelector", new JsonObject());
         if (spec["policyTypes"] is null)
         {
-            spec["policyTypes"] = spec["egress"] is null ? new JsonArray("Ingress") : new JsonArray("Ingress", "Egress");
+            spec["policyTypes"] = spec["egress"] is null ? new JsonArray("Ingress")
+                : new JsonArray("Ingress", "Egress");
         }
         foreach (var rule in (spec.ListAt("ingress") ?? []).Concat(spec.ListAt("egress") ?? []))
         {

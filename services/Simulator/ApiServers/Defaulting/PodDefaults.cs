@@ -35,13 +35,17 @@ public static class PodDefaults
         spec["tolerations"] = tolerations;
         foreach (var taint in new[] { "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable" })
         {
-            if (tolerations.Any(t => t.Text("key") == taint || (t.At("key") is null && t.Text("operator") == "Exists"))) continue;
+            if (tolerations.Any(t => Tolerates(t, taint))) continue;
             tolerations.Add(new JsonObject
             {
-                ["key"] = taint, ["operator"] = "Exists", ["effect"] = "NoExecute", ["tolerationSeconds"] = NotReadySeconds,
+                ["key"] = taint, ["operator"] = "Exists", ["effect"] = "NoExecute",
+                    ["tolerationSeconds"] = NotReadySeconds,
             });
         }
     }
+
+    private static bool Tolerates(JsonNode? toleration, string taint) =>
+        toleration.Text("key") == taint || (toleration.At("key") is null && toleration.Text("operator") == "Exists");
 
     /// <summary>Guaranteed, Burstable or BestEffort.</summary>
     public static string QualityOfService(JsonObject spec)

@@ -13,7 +13,8 @@ internal static class AggregatedDiscovery
         ["kind"] = "APIGroupDiscoveryList",
         ["apiVersion"] = "apidiscovery.k8s.io/v2",
         ["metadata"] = new JsonObject(),
-        ["items"] = new JsonArray([.. types.All.Where(t => t.Group.Length == 0 == legacy).GroupBy(t => t.Group).Select(Group)]),
+        ["items"] = new JsonArray(
+            [.. types.All.Where(t => t.Group.Length == 0 == legacy).GroupBy(t => t.Group).Select(Group)]),
     };
 
     private static JsonObject Group(IGrouping<string, ResourceType> group)
@@ -47,7 +48,8 @@ internal static class AggregatedDiscovery
         if (type.Categories.Count > 0) resource["categories"] = ResourceLists.Strings(type.Categories);
         var subresources = ResourceLists.SubresourcesOf(type).Select(s => new JsonObject
         {
-            ["subresource"] = s.Name, ["responseKind"] = Kind(s.Group, s.Version, s.Kind), ["verbs"] = ResourceLists.Strings(s.Verbs),
+            ["subresource"] = s.Name, ["responseKind"] = Kind(s.Group, s.Version, s.Kind),
+                ["verbs"] = ResourceLists.Strings(s.Verbs),
         }).ToArray();
         if (subresources.Length > 0) resource["subresources"] = new JsonArray(subresources);
         return resource;

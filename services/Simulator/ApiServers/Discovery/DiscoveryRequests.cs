@@ -11,7 +11,8 @@ public sealed class DiscoveryRequests(ApiServer server)
     private const string AggregatedV2 = "g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
     private const string AggregatedType = "application/json;" + AggregatedV2;
     private static readonly string[] FirstPaths = ["/api", "/api/v1", "/apis"];
-    private static readonly string[] LastPaths = ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+    private static readonly string[] LastPaths =
+        ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
     private readonly OpenApiRequests _openApi = new(server);
 
     /// <summary>Answers what anybody may ask: health and version.</summary>
@@ -29,7 +30,9 @@ public sealed class DiscoveryRequests(ApiServer server)
         return true;
     }
 
-    /// <summary>Answers /api, /apis and what is directly below them; false when the path is about something else.</summary>
+    /// <summary>
+    /// Answers /api, /apis and what is directly below them; false when the path is about something else.
+    /// </summary>
     public async Task<bool> TryAnswerAsync(HttpContext http, string path, CancellationToken ct)
     {
         if (await _openApi.TryAnswerAsync(http, path, ct)) return true;
@@ -93,7 +96,8 @@ public sealed class DiscoveryRequests(ApiServer server)
 
     private IEnumerable<string> Paths() =>
         FirstPaths
-            .Concat(server.Types.All.Where(t => t.Group.Length > 0).SelectMany(t => new[] { $"/apis/{t.Group}", $"/apis/{t.ApiVersion}" }))
+            .Concat(server.Types.All.Where(t => t.Group.Length > 0)
+                .SelectMany(t => new[] { $"/apis/{t.Group}", $"/apis/{t.ApiVersion}" }))
             .Concat(LastPaths).Distinct();
 
     private static JsonObject Version() => new()

@@ -88,7 +88,8 @@ public sealed class OpenApiRequests(ApiServer server)
             if (type.IsReview) continue;
             paths[root + "/{name}"] = new JsonObject
             {
-                ["get"] = Operation(type, "get"), ["put"] = Operation(type, "put"), ["patch"] = Operation(type, "patch"),
+                ["get"] = Operation(type, "get"), ["put"] = Operation(type, "put"),
+                    ["patch"] = Operation(type, "patch"),
                 ["delete"] = Operation(type, "delete"),
             };
         }

@@ -6,7 +6,8 @@ namespace Cloud.Simulator.ApiServers.Discovery;
 /// <summary>The resources of one group and version, as the older discovery tells them.</summary>
 internal static class ResourceLists
 {
-    private static readonly string[] AllVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    private static readonly string[] AllVerbs =
+        ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
     private static readonly string[] ChangeVerbs = ["get", "patch", "update"];
     private static readonly string[] CreateVerb = ["create"];
 
@@ -68,10 +69,12 @@ internal static class ResourceLists
         {
             var resource = new JsonObject
             {
-                ["name"] = $"{type.Plural}/{name}", ["singularName"] = "", ["namespaced"] = type.Namespaced, ["kind"] = kind,
+                ["name"] = $"{type.Plural}/{name}", ["singularName"] = "", ["namespaced"] = type.Namespaced,
+                    ["kind"] = kind,
                 ["verbs"] = Strings(verbs),
             };
-            if (group != type.Group || version != type.Version) (resource["group"], resource["version"]) = (group, version);
+            if (group != type.Group || version != type.Version)
+                (resource["group"], resource["version"]) = (group, version);
             yield return resource;
         }
     }

@@ -88,7 +88,8 @@ public sealed class FieldComparison
         var now = First(after);
         foreach (var (element, item) in now)
         {
-            Compare(old.TryGetValue(element, out var was), was, true, item, schema.Items, added, modified, removed, element);
+            Compare(old.TryGetValue(element, out var was), was, true, item, schema.Items, added, modified, removed,
+                element);
         }
         foreach (var (element, item) in old)
         {

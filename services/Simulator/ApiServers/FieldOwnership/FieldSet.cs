@@ -136,8 +136,11 @@ public sealed class FieldSet
     private static string Shown(string element) => element[..2] switch
     {
         "f:" => "." + element[2..],
-        "k:" => $"[{string.Join(',', JsonNode.Parse(element[2..])!.AsObject().Select(k => $"{k.Key}={k.Value?.ToJsonString()}"))}]",
+        "k:" => $"[{string.Join(',', Keys(element[2..]))}]",
         "v:" => $"[={element[2..]}]",
         _ => $"[{element[2..]}]",
     };
+
+    private static IEnumerable<string> Keys(string json) =>
+        JsonNode.Parse(json)!.AsObject().Select(k => $"{k.Key}={k.Value?.ToJsonString()}");
 }

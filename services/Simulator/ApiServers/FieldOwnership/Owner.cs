@@ -11,7 +11,9 @@ public enum Operation
     Update,
 }
 
-/// <summary>One entry of <c>metadata.managedFields</c>: who owns which fields, by which operation, since when.</summary>
+/// <summary>
+/// One entry of <c>metadata.managedFields</c>: who owns which fields, by which operation, since when.
+/// </summary>
 public sealed record Owner(
     string Manager, Operation Operation, string ApiVersion, string Subresource, DateTimeOffset Time, FieldSet Fields)
 {
@@ -62,9 +64,11 @@ public sealed record Owner(
 
     private static Owner? FromJson(JsonNode? json)
     {
-        if (json.ObjectAt("fieldsV1") is not { } fields || !Enum.TryParse<Operation>(json.Text("operation"), out var operation))
+        if (json.ObjectAt("fieldsV1") is not { } fields
+            || !Enum.TryParse<Operation>(json.Text("operation"), out var operation))
             return null;
-        _ = DateTimeOffset.TryParse(json.Text("time"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time);
+        _ = DateTimeOffset.TryParse(json.Text("time"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+            out var time);
         return new Owner(json.Text("manager") ?? "", operation, json.Text("apiVersion") ?? "",
             json.Text("subresource") ?? "", time, FieldSet.FromJson(fields));
     }

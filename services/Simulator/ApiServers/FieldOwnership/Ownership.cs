@@ -21,7 +21,8 @@ public static class Ownership
     /// <param name="before">The object that was; null on creation.</param>
     /// <param name="after">The object that will be; its managedFields are replaced.</param>
     /// <param name="owners">The owners before this write.</param>
-    public static void Track(JsonObject? before, JsonObject after, Schema schema, IReadOnlyList<Owner> owners, Owner writer)
+    public static void Track(JsonObject? before, JsonObject after, Schema schema, IReadOnlyList<Owner> owners,
+        Owner writer)
     {
         var comparison = FieldComparison.Of(before ?? [], after, schema);
         var taken = Strip(comparison.Added.Union(comparison.Modified));

@@ -10,7 +10,9 @@ namespace Cloud.Simulator.ApiServers.FieldOwnership;
 /// </summary>
 public static class ServerSideApply
 {
-    /// <summary>The object after the apply, with its new owners. 409 with every conflict when others own changed fields.</summary>
+    /// <summary>
+    /// The object after the apply, with its new owners. 409 with every conflict when others own changed fields.
+    /// </summary>
     /// <param name="live">The object as it is; null creates it.</param>
     /// <param name="config">What the applier states, without status or managedFields it may not set.</param>
     /// <param name="applier">Who applies; its fields are filled in here.</param>
@@ -125,7 +127,8 @@ public static class ServerSideApply
 
     private static ApiException Refuse(List<(Owner Owner, FieldSet Fields)> conflicts)
     {
-        var all = conflicts.SelectMany(c => c.Fields.Paths().Select(p => (Owner: c.Owner.ToString(), Path: p))).ToList();
+        var all = conflicts.SelectMany(c => c.Fields.Paths().Select(p => (Owner: c.Owner.ToString(), Path: p)))
+            .ToList();
         var message = all.Count == 1
             ? $"Apply failed with 1 conflict: conflict with {all[0].Owner}: {all[0].Path}"
             : $"Apply failed with {all.Count} conflicts: " + string.Join('\n', all.GroupBy(c => c.Owner)

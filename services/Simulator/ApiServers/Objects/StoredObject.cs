@@ -5,11 +5,13 @@ using System.Text.Json.Nodes;
 namespace Cloud.Simulator.ApiServers.Objects;
 
 /// <summary>
-/// One version of one object, never changed after it is made, so that any number of readers, lists and watches share it.
+/// One version of one object, never changed after it is made, so that any number of readers, lists and watches share
+/// it.
 /// </summary>
 /// <remarks>
 /// Held as a parsed element, from which a caller's own tree is made lazily (its parts are only built when touched),
-/// and as the bytes that follow <c>apiVersion</c> and <c>kind</c>, so that a list or a watch in any served version copies
+/// and as the bytes that follow <c>apiVersion</c> and <c>kind</c>, so that a list or a watch in any served version
+/// copies
 /// bytes instead of serialising.
 /// </remarks>
 public sealed class StoredObject
@@ -38,7 +40,9 @@ public sealed class StoredObject
     /// <summary>The resourceVersion.</summary>
     public long Revision { get; }
 
-    /// <summary>Everything after <c>apiVersion</c> and <c>kind</c>: the properties, comma-separated, and the closing brace.</summary>
+    /// <summary>
+    /// Everything after <c>apiVersion</c> and <c>kind</c>: the properties, comma-separated, and the closing brace.
+    /// </summary>
     public ReadOnlyMemory<byte> Body { get; }
 
     public JsonElement Element => _element;

@@ -10,11 +10,14 @@ public static class JsonPatch
     /// <summary>How many operations one patch may have, as on a real server.</summary>
     private const int MaxOperations = 10_000;
 
-    /// <summary>A new value: the target after every operation in order. 400 for a malformed patch, 422 when one fails.</summary>
+    /// <summary>
+    /// A new value: the target after every operation in order. 400 for a malformed patch, 422 when one fails.
+    /// </summary>
     public static JsonNode Apply(JsonNode target, JsonNode? patch)
     {
         if (patch is not JsonArray operations)
-            throw ApiErrors.BadRequest("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+            throw ApiErrors.BadRequest(
+                "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
         if (operations.Count > MaxOperations)
             throw new ApiException(413, "RequestEntityTooLarge",
                 $"The allowed maximum operations in a JSON patch is {MaxOperations}, got {operations.Count}");
@@ -67,7 +70,8 @@ public static class JsonPatch
         else if (parent is JsonArray list)
         {
             var at = key == "-" ? list.Count : Index(key, path, "add");
-            if (at > list.Count) throw Failed($"add operation does not apply: doc is missing path: {path}: index out of range");
+            if (at > list.Count)
+                throw Failed($"add operation does not apply: doc is missing path: {path}: index out of range");
             list.Insert(at, value);
         }
     }
@@ -113,10 +117,14 @@ public static class JsonPatch
     }
 
     private static int Index(string key, string path, string op) =>
-        int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : throw Missing(path, op);
+        int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index
+            : throw Missing(path, op);
 
-    private static ApiException Missing(string path, string op) => Failed(
-        $"{op} operation does not apply: doc is missing {(op is "remove" or "replace" ? "key" : "path")}: {path}: missing value");
+    private static ApiException Missing(string path, string op)
+    {
+        var what = op is "remove" or "replace" ? "key" : "path";
+        return Failed($"{op} operation does not apply: doc is missing {what}: {path}: missing value");
+    }
 
     private static ApiException Failed(string why) =>
         new(422, "Invalid", "the server rejected our request due to an error in our request: " + why);

@@ -6,7 +6,8 @@ namespace Cloud.Simulator.ApiServers.Patching;
 
 /// <summary>
 /// Strategic merge patch: like a merge patch, but lists whose elements have a key are merged by it, with the directives
-/// <c>$patch</c> (replace, delete, merge), <c>$deleteFromPrimitiveList</c>, <c>$setElementOrder</c> and <c>$retainKeys</c>.
+/// <c>$patch</c> (replace, delete, merge), <c>$deleteFromPrimitiveList</c>, <c>$setElementOrder</c> and
+/// <c>$retainKeys</c>.
 /// </summary>
 public static class StrategicMerge
 {
@@ -15,7 +16,9 @@ public static class StrategicMerge
     private const string DeletePrefix = "$deleteFromPrimitiveList/";
     private const string OrderPrefix = "$setElementOrder/";
 
-    /// <summary>A new object: the target with the patch laid over it. 400 for a directive that cannot be followed.</summary>
+    /// <summary>
+    /// A new object: the target with the patch laid over it. 400 for a directive that cannot be followed.
+    /// </summary>
     public static JsonObject Apply(JsonObject target, JsonObject patch, Schema schema) =>
         Merge(target, patch, schema) ?? [];
 
@@ -74,7 +77,8 @@ public static class StrategicMerge
         if (patch.Any(p => p.Text(Directive) == "replace" && p.At(key) is null)) result.Clear();
         foreach (var item in patch)
         {
-            if (item is not JsonObject changes) throw ApiErrors.BadRequest("expected an object in a list merged by key");
+            if (item is not JsonObject changes)
+                throw ApiErrors.BadRequest("expected an object in a list merged by key");
             if (changes.At(key) is not { } wanted)
             {
                 if (changes.ContainsKey(Directive)) continue;

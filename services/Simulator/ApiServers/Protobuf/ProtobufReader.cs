@@ -23,7 +23,8 @@ public static class ProtobufReader
     /// <summary>The object in a body. Throws <see cref="JsonException"/> when it cannot be read.</summary>
     public static JsonObject Read(ReadOnlySpan<byte> bytes)
     {
-        if (!bytes.StartsWith(Magic)) throw new JsonException("the body does not begin with the protobuf magic of Kubernetes");
+        if (!bytes.StartsWith(Magic))
+            throw new JsonException("the body does not begin with the protobuf magic of Kubernetes");
         var (apiVersion, kind) = ("", "");
         ReadOnlySpan<byte> raw = [];
         var envelope = new Wire(bytes[Magic.Length..]);
@@ -53,7 +54,8 @@ public static class ProtobufReader
             if (field.IsInline) ReadInto(obj, field.Type, content);
             else if (field.IsMap) ReadEntry(obj, field, content);
             else if (field.IsList) ListOf(obj, field.Name).Add(ReadValue(field, value, content));
-            else if (ReadValue(field, value, content) is { } single && (field.KeepsZero || !IsZero(single))) obj[field.Name] = single;
+            else if (ReadValue(field, value, content) is { } single && (field.KeepsZero || !IsZero(single)))
+                obj[field.Name] = single;
         }
     }
 
@@ -105,7 +107,8 @@ public static class ProtobufReader
                 var obj = new JsonObject();
                 ReadInto(obj, field.Type, content);
                 // Lists of strings that Go names as a type of their own are plain lists in JSON.
-                return field.Type.EndsWith(".ExtraValue", StringComparison.Ordinal) ? obj["items"]?.DeepClone() ?? new JsonArray() : obj;
+                if (!field.Type.EndsWith(".ExtraValue", StringComparison.Ordinal)) return obj;
+                return obj.Remove("items", out var items) ? items : new JsonArray();
         }
     }
 
@@ -144,7 +147,8 @@ public static class ProtobufReader
             if (number == 2) nanos = (long)value;
         }
         var moment = DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(nanos / TimeSpan.NanosecondsPerTick);
-        return moment.UtcDateTime.ToString(micro ? "yyyy-MM-ddTHH:mm:ss.ffffffZ" : "yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+        var format = micro ? "yyyy-MM-ddTHH:mm:ss.ffffffZ" : "yyyy-MM-ddTHH:mm:ssZ";
+        return moment.UtcDateTime.ToString(format, CultureInfo.InvariantCulture);
     }
 
     private static JsonNode IntOrString(ReadOnlySpan<byte> message)

@@ -45,8 +45,8 @@ public static class Answers
     }
 
     /// <summary>The opening of an object of a kind up to where <see cref="StoredObject.Body"/> goes on.</summary>
-    public static byte[] HeadOf(ResourceType type) => Encoding.UTF8.GetBytes(
-        $"{{\"kind\":{JsonSerializer.Serialize(type.Kind)},\"apiVersion\":{JsonSerializer.Serialize(type.ApiVersion)},");
+    public static byte[] HeadOf(ResourceType type) =>
+        Encoding.UTF8.GetBytes($"{{\"kind\":\"{type.Kind}\",\"apiVersion\":\"{type.ApiVersion}\",");
 
     /// <summary>The Status of a refusal.</summary>
     public static JsonObject StatusOf(ApiException refusal)
@@ -82,7 +82,8 @@ public static class Answers
     {
         foreach (var warning in warnings.Distinct())
         {
-            var quoted = warning.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+            var quoted = warning.Replace("\\", "\\\\", StringComparison.Ordinal)
+                .Replace("\"", "\\\"", StringComparison.Ordinal);
             http.Response.Headers.Append("Warning", $"299 - \"{quoted}\"");
         }
     }

@@ -79,7 +79,8 @@ public sealed class ApiRequests(ApiServer server, Faults faults, ILogger logger)
         var named = request.Target.Name is not null;
         return request.Request.Method switch
         {
-            "GET" or "HEAD" => request.Target.IsWatch || (request.Flag("watch") && request.Target.Subresource.Length == 0)
+            "GET" or "HEAD" => request.Target.IsWatch
+                || (request.Flag("watch") && request.Target.Subresource.Length == 0)
                 ? "watch"
                 : named ? "get" : "list",
             "POST" => "create",
@@ -107,5 +108,6 @@ public sealed class ApiRequests(ApiServer server, Faults faults, ILogger logger)
     }
 
     private bool IsKnown(HttpRequest request) => request.Headers.Authorization.Count == 0
-        || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(request.Headers.Authorization.ToString()), _authorization);
+        || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(request.Headers.Authorization.ToString()),
+            _authorization);
 }

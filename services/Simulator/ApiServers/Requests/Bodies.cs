@@ -15,12 +15,15 @@ public static class Bodies
     /// <summary>The content type without its parameters.</summary>
     public static string ContentType(HttpRequest request) => (request.ContentType ?? "").Split(';')[0].Trim();
 
-    /// <summary>The object in the body. 400 when it is none, 415 when it is in a format this server does not read.</summary>
+    /// <summary>
+    /// The object in the body. 400 when it is none, 415 when it is in a format this server does not read.
+    /// </summary>
     public static async Task<JsonObject> ReadObjectAsync(HttpRequest request, CancellationToken ct)
     {
         var type = ContentType(request);
         if (type is not ("" or "application/json" or "application/yaml" or ProtobufReader.ContentType or "*/*"))
-            throw ApiErrors.UnsupportedMediaType(type, $"application/json, application/yaml, {ProtobufReader.ContentType}");
+            throw ApiErrors.UnsupportedMediaType(type,
+                $"application/json, application/yaml, {ProtobufReader.ContentType}");
         return await ReadAsync(request, ct) as JsonObject
             ?? throw ApiErrors.BadRequest("the object provided is unrecognized (must be of type object)");
     }
@@ -48,5 +51,6 @@ public static class Bodies
 
     // An apply is declared as YAML and mostly sent as JSON, which the JSON reader takes many times faster.
     private static bool IsYaml(HttpRequest request, ReadOnlySpan<byte> bytes) =>
-        ContentType(request).EndsWith("yaml", StringComparison.Ordinal) && bytes.TrimStart(" \r\n\t"u8) is not [(byte)'{', ..];
+        ContentType(request).EndsWith("yaml", StringComparison.Ordinal)
+            && bytes.TrimStart(" \r\n\t"u8) is not [(byte)'{', ..];
 }

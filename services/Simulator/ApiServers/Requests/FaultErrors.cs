@@ -11,14 +11,18 @@ internal static class FaultErrors
         403 => new ApiException(code, "Forbidden", $"{resource} is forbidden: told to by a fault"),
         404 => ApiErrors.NoSuchResource(),
         409 => new ApiException(code, "Conflict",
-            $"Operation cannot be fulfilled on {resource}: the object has been modified; please apply your changes to the latest version and try again"),
+            $"Operation cannot be fulfilled on {resource}: the object has been modified; please apply your changes " +
+            $"to the latest version and try again"),
         410 => ApiErrors.Expired("too old resource version: told to by a fault"),
-        429 => new ApiException(code, "TooManyRequests", "the server has received too many requests and has asked us to try again later")
+        429 => new ApiException(code, "TooManyRequests",
+            "the server has received too many requests and has asked us to try again later")
         {
             Details = new JsonObject { ["retryAfterSeconds"] = 1 },
         },
         503 => new ApiException(code, "ServiceUnavailable", "the server is currently unable to handle the request"),
-        504 => new ApiException(code, "Timeout", $"Timeout: request did not complete within requested timeout ({verb} {resource})"),
-        _ => new ApiException(code, "InternalError", $"Internal error occurred: told to by a fault ({verb} {resource})"),
+        504 => new ApiException(code, "Timeout",
+            $"Timeout: request did not complete within requested timeout ({verb} {resource})"),
+        _ => new ApiException(code, "InternalError",
+            $"Internal error occurred: told to by a fault ({verb} {resource})"),
     };
 }

@@ -11,13 +11,17 @@ public enum Form
     Yaml,
 }
 
-/// <summary>Chooses the form of an answer from the Accept header, as Kubernetes' media type parameters say it.</summary>
+/// <summary>
+/// Chooses the form of an answer from the Accept header, as Kubernetes' media type parameters say it.
+/// </summary>
 public static class Format
 {
     private const string Json = "application/json";
     private const string Yaml = "application/yaml";
 
-    /// <summary>The first form accepted that can be given; JSON objects when nothing is said. 406 when none can.</summary>
+    /// <summary>
+    /// The first form accepted that can be given; JSON objects when nothing is said. 406 when none can.
+    /// </summary>
     public static Form Choose(HttpRequest request)
     {
         var header = request.Headers.Accept;

@@ -71,7 +71,8 @@ public static class ListRequests
                     .Select(o => (JsonNode)(form is Form.PartialMetadata ? TableRendering.PartialMetadata(o) : o));
                 await Answers.WriteAsync(request.Http, new JsonObject
                 {
-                    ["kind"] = form is Form.PartialMetadata ? "PartialObjectMetadataList" : request.Type.EffectiveListKind,
+                    ["kind"] = form is Form.PartialMetadata ? "PartialObjectMetadataList"
+                        : request.Type.EffectiveListKind,
                     ["apiVersion"] = form is Form.PartialMetadata ? "meta.k8s.io/v1" : request.Type.ApiVersion,
                     ["metadata"] = metadata,
                     ["items"] = new JsonArray([.. items]),
@@ -85,7 +86,8 @@ public static class ListRequests
     {
         var type = request.Type;
         var to = Answers.Begin(request.Http);
-        var head = $"{{\"kind\":\"{type.EffectiveListKind}\",\"apiVersion\":\"{type.ApiVersion}\",\"metadata\":{metadata.ToJsonString()},\"items\":[";
+        var head = $"{{\"kind\":\"{type.EffectiveListKind}\",\"apiVersion\":\"{type.ApiVersion}\"," +
+            $"\"metadata\":{metadata.ToJsonString()},\"items\":[";
         to.Write(Encoding.UTF8.GetBytes(head));
         var itemHead = type.Custom is null ? "{"u8.ToArray() : Answers.HeadOf(type);
         var first = true;
@@ -107,16 +109,19 @@ public static class ListRequests
         var view = after is null ? ViewFor(request) : ViewAfter(request, after);
         var objects = view.From(selection.Namespace, after is null ? null : (after.Namespace, after.Name));
         var matching = objects.Where(selection.Matches);
-        if (limit <= 0) return new Page([.. matching.Select(o => Representation.Of(request.Type, o))], view.Revision, "", null);
+        if (limit <= 0) return PageOf(matching, "", null);
         var chunk = matching.Take((int)Math.Min(limit, int.MaxValue - 1) + 1).ToList();
-        if (chunk.Count <= limit) return new Page([.. chunk.Select(o => Representation.Of(request.Type, o))], view.Revision, "", null);
+        if (chunk.Count <= limit) return PageOf(chunk, "", null);
         chunk.RemoveAt(chunk.Count - 1);
         var last = chunk[^1];
         var next = new ContinueToken(view.Revision, last.Namespace ?? "", last.Name);
         long? remaining = selection.Labels is null && selection.Fields is null
             ? view.From(selection.Namespace, (next.Namespace, next.Name)).LongCount()
             : null;
-        return new Page([.. chunk.Select(o => Representation.Of(request.Type, o))], view.Revision, next.ToString(), remaining);
+        return PageOf(chunk, next.ToString(), remaining);
+
+        Page PageOf(IEnumerable<StoredObject> shown, string token, long? left) =>
+            new([.. shown.Select(o => Representation.Of(request.Type, o))], view.Revision, token, left);
     }
 
     private static ShelfView ViewFor(ResourceRequest request)
@@ -137,9 +142,12 @@ public static class ListRequests
         if (after.Revision < 0) return store.View(key);
         if (store.ViewAt(key, after.Revision) is { } view) return view;
         throw new ApiException(410, "Expired",
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list " +
-            "without the continue parameter, or use the continue token in this response to retrieve the remainder of the " +
-            "results. Continuing with the provided token results in an inconsistent list - objects that were created, " +
+            "The provided continue parameter is too old to display a consistent list result. You can start a new " +
+            "list " +
+            "without the continue parameter, or use the continue token in this response to retrieve the remainder " +
+            "of the " +
+            "results. Continuing with the provided token results in an inconsistent list - objects that were " +
+            "created, " +
             "modified, or deleted between the time the first chunk was returned and now may show up in the list.")
         {
             ListMetadata = new JsonObject { ["continue"] = (after with { Revision = -1 }).ToString() },
@@ -156,9 +164,11 @@ public static class ListRequests
             _ when request.Query("continue").Length > 0 =>
                 FieldError.Forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for a continue list"),
             _ when revision.Length == 0 =>
-                FieldError.Forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"),
+                FieldError.Forbidden("resourceVersionMatch",
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided"),
             "Exact" when revision == "0" =>
-                FieldError.Forbidden("resourceVersionMatch", "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\""),
+                FieldError.Forbidden("resourceVersionMatch",
+                    "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\""),
             "Exact" or "NotOlderThan" => null,
             _ => FieldError.NotSupported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]),
         };
@@ -170,7 +180,9 @@ public static class ListRequests
 
     private sealed record Page(IReadOnlyList<StoredObject> Objects, long Revision, string Continue, long? Remaining);
 
-    /// <summary>Where the next chunk of a list begins; revision -1 goes on in the present instead of the same moment.</summary>
+    /// <summary>
+    /// Where the next chunk of a list begins; revision -1 goes on in the present instead of the same moment.
+    /// </summary>
     private sealed record ContinueToken(long Revision, string Namespace, string Name)
     {
         public static ContinueToken Parse(string text)

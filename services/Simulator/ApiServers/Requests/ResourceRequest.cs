@@ -85,5 +85,6 @@ public sealed record ResourceRequest(ApiServer Server, HttpContext Http, Request
         : HttpMethods.IsPut(Request.Method) ? "UpdateOptions" : "PatchOptions";
 
     private ApiException Invalid(string field, string value, IReadOnlyList<string> supported) => ApiErrors.Invalid(
-        $"{OptionsKind}.meta.k8s.io", "meta.k8s.io", OptionsKind, "", [FieldError.NotSupported(field, value, supported)]);
+        $"{OptionsKind}.meta.k8s.io", "meta.k8s.io", OptionsKind, "",
+            [FieldError.NotSupported(field, value, supported)]);
 }

@@ -32,7 +32,8 @@ public static class Reviews
     private static JsonObject Token(ResourceRequest request, JsonObject review)
     {
         var known = review.Text("spec", "token") == request.Server.Settings.EffectiveToken;
-        return known ? new JsonObject { ["authenticated"] = true, ["user"] = WhoAmI() } : new JsonObject { ["authenticated"] = false };
+        return known ? new JsonObject { ["authenticated"] = true, ["user"] = WhoAmI() }
+            : new JsonObject { ["authenticated"] = false };
     }
 
     private static JsonObject WhoAmI() => new()

@@ -20,7 +20,8 @@ public static class SubresourceRequests
         {
             ("status", _) when request.Type.HasStatus => StatusAsync(request, ct),
             ("scale", _) when request.Type.Scale is { } scale => ScaleAsync(request, scale, ct),
-            ("finalize", "namespaces") when HttpMethods.IsPut(method) => WriteRequests.ReplaceAsync(request, subresource, ct),
+            ("finalize", "namespaces") when HttpMethods.IsPut(method) =>
+                WriteRequests.ReplaceAsync(request, subresource, ct),
             ("binding", "pods") when HttpMethods.IsPost(method) => BindAsync(request, ct),
             ("eviction", "pods") when HttpMethods.IsPost(method) => EvictAsync(request, ct),
             ("log", "pods") when HttpMethods.IsGet(method) => LogAsync(request, ct),
@@ -77,7 +78,8 @@ public static class SubresourceRequests
         if (obj.Number(paths.SpecReplicas) is { } replicas) spec["replicas"] = replicas;
         return new JsonObject
         {
-            ["kind"] = "Scale", ["apiVersion"] = "autoscaling/v1", ["metadata"] = metadata, ["spec"] = spec, ["status"] = status,
+            ["kind"] = "Scale", ["apiVersion"] = "autoscaling/v1", ["metadata"] = metadata, ["spec"] = spec,
+                ["status"] = status,
         };
     }
 
@@ -101,7 +103,8 @@ public static class SubresourceRequests
         request.Server.Writer.Patch(request.Type, request.Namespace, request.Name, pod =>
         {
             if (pod.Text("spec", "nodeName") is { Length: > 0 } bound)
-                throw ApiErrors.Conflict(request.Type, request.Name, $"pod {request.Name} is already assigned to node \"{bound}\"");
+                throw ApiErrors.Conflict(request.Type, request.Name,
+                    $"pod {request.Name} is already assigned to node \"{bound}\"");
             pod.Ensure("spec")["nodeName"] = node;
             return pod;
         }, request.WriteOptions("binding") with { IsController = true });
@@ -146,6 +149,10 @@ public static class SubresourceRequests
 
     private static Task SuccessAsync(ResourceRequest request, CancellationToken ct) => Answers.WriteAsync(
         request.Http,
-        new JsonObject { ["kind"] = "Status", ["apiVersion"] = "v1", ["metadata"] = new JsonObject(), ["status"] = "Success", ["code"] = StatusCodes.Status201Created },
+        new JsonObject
+        {
+            ["kind"] = "Status", ["apiVersion"] = "v1", ["metadata"] = new JsonObject(),
+            ["status"] = "Success", ["code"] = StatusCodes.Status201Created,
+        },
         StatusCodes.Status201Created, Form.Object, ct);
 }

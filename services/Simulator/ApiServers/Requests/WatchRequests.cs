@@ -18,7 +18,8 @@ namespace Cloud.Simulator.ApiServers.Requests;
 /// <remarks>
 /// Every change of a selected object is sent once, in order. An object that stops matching the selector is told as
 /// DELETED, one that begins to match as ADDED. A revision older than the history kept is answered by an ERROR event
-/// with a Status of 410, as a real server does; the stream then ends. It also ends when the client falls too far behind.
+/// with a Status of 410, as a real server does; the stream then ends. It also ends when the client falls too far
+/// behind.
 /// </remarks>
 public static class WatchRequests
 {
@@ -78,7 +79,8 @@ public static class WatchRequests
         public async Task RunAsync(CancellationToken ct)
         {
             var revision = request.Number("resourceVersion") ?? 0;
-            var initial = request.Query("sendInitialEvents").Length > 0 ? request.Flag("sendInitialEvents") : revision == 0;
+            var initial = request.Query("sendInitialEvents").Length > 0 ? request.Flag("sendInitialEvents")
+                : revision == 0;
             var to = Answers.Begin(request.Http);
             await request.Http.Response.StartAsync(ct);
             if (initial) await FromPresentAsync(to, revision, ct);
@@ -104,7 +106,8 @@ public static class WatchRequests
                     await FailAsync(to, ApiErrors.TooLarge(atLeast, view.Revision), ct);
                     return;
                 }
-                foreach (var obj in view.From(selection.Namespace).Where(selection.Matches)) WriteEvent(to, "ADDED", obj);
+                foreach (var obj in view.From(selection.Namespace).Where(selection.Matches))
+                    WriteEvent(to, "ADDED", obj);
                 _revision = view.Revision;
                 if (request.Flag("sendInitialEvents") && _bookmarks) WriteBookmark(to, endOfInitial: true);
                 await request.Http.Response.BodyWriter.FlushAsync(ct);
@@ -188,8 +191,9 @@ public static class WatchRequests
             switch (form)
             {
                 case Form.Table:
-                    var metadata = new JsonObject { ["resourceVersion"] = obj.Revision.ToString(CultureInfo.InvariantCulture) };
-                    Write(to, TableRendering.Render(request.Type, [obj], metadata, request.Query("includeObject"), request.Now));
+                    var metadata = new JsonObject { ["resourceVersion"] = Text(obj.Revision) };
+                    Write(to, TableRendering.Render(
+                        request.Type, [obj], metadata, request.Query("includeObject"), request.Now));
                     break;
                 case Form.PartialMetadata:
                     Write(to, TableRendering.PartialMetadata(obj.ToJson()));
@@ -203,7 +207,7 @@ public static class WatchRequests
 
         private void WriteBookmark(IBufferWriter<byte> to, bool endOfInitial)
         {
-            var metadata = new JsonObject { ["resourceVersion"] = _revision.ToString(CultureInfo.InvariantCulture) };
+            var metadata = new JsonObject { ["resourceVersion"] = Text(_revision) };
             if (endOfInitial) metadata["annotations"] = new JsonObject { ["k8s.io/initial-events-end"] = "true" };
             var (kind, version) = form switch
             {
@@ -215,7 +219,8 @@ public static class WatchRequests
             if (form is Form.Table)
             {
                 bookmark["columnDefinitions"] = new JsonArray();
-                bookmark["rows"] = new JsonArray(new JsonObject { ["cells"] = new JsonArray(), ["object"] = TableRendering.PartialMetadata(new JsonObject { ["metadata"] = metadata.DeepClone() }) });
+                var about = TableRendering.PartialMetadata(bookmark);
+                bookmark["rows"] = new JsonArray(new JsonObject { ["cells"] = new JsonArray(), ["object"] = about });
             }
             Open(to, "BOOKMARK");
             Write(to, bookmark);
@@ -229,6 +234,8 @@ public static class WatchRequests
             to.Write("}\n"u8);
             await request.Http.Response.BodyWriter.FlushAsync(ct);
         }
+
+        private static string Text(long revision) => revision.ToString(CultureInfo.InvariantCulture);
 
         private static void Open(IBufferWriter<byte> to, string type) =>
             to.Write(Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\",\"object\":"));

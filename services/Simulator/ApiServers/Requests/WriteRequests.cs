@@ -50,7 +50,8 @@ public static class WriteRequests
         StoredObject kept;
         if (contentType == ApplyType)
         {
-            var config = patch as JsonObject ?? throw ApiErrors.BadRequest("error decoding YAML: an object is expected");
+            var config = patch as JsonObject
+                ?? throw ApiErrors.BadRequest("error decoding YAML: an object is expected");
             (kept, var created) = request.Server.Writer.Apply(
                 request.Type, request.Namespace, request.Name, config, force, options);
             if (created) code = StatusCodes.Status201Created;
@@ -89,7 +90,8 @@ public static class WriteRequests
         var (last, gone) = request.Server.Deletion.Delete(request.Type, request.Namespace, request.Name, options);
         Answers.Warn(request.Http, options.Warnings);
         if (gone && !request.Type.AnswersDeletedObject)
-            await Answers.WriteAsync(request.Http, Answers.Deleted(request.Type, last), StatusCodes.Status200OK, form, ct);
+            await Answers.WriteAsync(request.Http, Answers.Deleted(request.Type, last), StatusCodes.Status200OK, form,
+                ct);
         else
             await ListRequests.WriteOneAsync(request, last, StatusCodes.Status200OK, form, ct);
     }

@@ -6,7 +6,9 @@ using YamlDotNet.RepresentationModel;
 
 namespace Cloud.Simulator.ApiServers.Requests;
 
-/// <summary>YAML as Kubernetes reads and writes it: the JSON part of YAML 1.2, plain scalars typed by their look.</summary>
+/// <summary>
+/// YAML as Kubernetes reads and writes it: the JSON part of YAML 1.2, plain scalars typed by their look.
+/// </summary>
 public static class Yaml
 {
     /// <summary>The first document of a text. Throws <see cref="JsonException"/> when it is no YAML.</summary>
@@ -58,9 +60,13 @@ public static class Yaml
         if (text is "" or "null" or "~" or "Null" or "NULL") return null;
         if (text is "true" or "True" or "TRUE") return true;
         if (text is "false" or "False" or "FALSE") return false;
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole)) return whole;
-        const NumberStyles plainNumber = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        if (double.TryParse(text, plainNumber, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)) return number;
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+            out var whole))
+            return whole;
+        const NumberStyles plainNumber =
+            NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        if (double.TryParse(text, plainNumber, CultureInfo.InvariantCulture, out var number)
+            && double.IsFinite(number)) return number;
         return text;
     }
 
@@ -78,7 +84,8 @@ public static class Yaml
                 return new YamlScalarNode("null");
             default:
                 var isText = json.GetValueKind() is JsonValueKind.String;
-                return new YamlScalarNode(json.ToString()) { Style = isText ? ScalarStyle.DoubleQuoted : ScalarStyle.Plain };
+                var style = isText ? ScalarStyle.DoubleQuoted : ScalarStyle.Plain;
+                return new YamlScalarNode(json.ToString()) { Style = style };
         }
     }
 }

@@ -5,7 +5,9 @@ using k8s.Models;
 
 namespace Cloud.Simulator.ApiServers.ResourceTypes;
 
-/// <summary>The table of built-in kinds. A new kind is a row here; nothing else is written per kind but its peculiarities.</summary>
+/// <summary>
+/// The table of built-in kinds. A new kind is a row here; nothing else is written per kind but its peculiarities.
+/// </summary>
 public static class BuiltInTypes
 {
     private static readonly ScalePaths ReplicaScale =
@@ -41,7 +43,10 @@ public static class BuiltInTypes
             HasStatus = true, Categories = AllCategory, Names = NameRule.LetterLabel, AnswersDeletedObject = true,
             FieldSelectors = Paths("spec.clusterIP", "spec.type"),
         };
-        yield return Make<V1Endpoints>("", "endpoints", "ep") with { ListKind = "EndpointsList", CreateOnUpdate = true };
+        yield return Make<V1Endpoints>("", "endpoints", "ep") with
+        {
+            ListKind = "EndpointsList", CreateOnUpdate = true,
+        };
         yield return Make<V1Secret>("", "secrets") with { FieldSelectors = Paths("type") };
         yield return Make<V1ConfigMap>("", "configmaps", "cm");
         yield return Make<V1ServiceAccount>("", "serviceaccounts", "sa") with
@@ -180,7 +185,8 @@ public static class BuiltInTypes
         {
             Namespaced = false, HasStatus = true,
         };
-        yield return Make<V1CustomResourceDefinition>("apiextensions.k8s.io", "customresourcedefinitions", "crd", "crds") with
+        yield return Make<V1CustomResourceDefinition>("apiextensions.k8s.io", "customresourcedefinitions", "crd",
+            "crds") with
         {
             Namespaced = false, HasStatus = true, HasGeneration = true, Categories = ["api-extensions"],
         };
@@ -205,5 +211,6 @@ public static class BuiltInTypes
         };
     }
 
-    private static Dictionary<string, string[]> Paths(params string[] labels) => labels.ToDictionary(l => l, l => l.Split('.'));
+    private static Dictionary<string, string[]> Paths(params string[] labels) =>
+        labels.ToDictionary(l => l, l => l.Split('.'));
 }

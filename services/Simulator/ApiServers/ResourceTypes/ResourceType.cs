@@ -25,7 +25,9 @@ public sealed record ResourceType
 
     public bool Namespaced { get; init; } = true;
 
-    /// <summary>Has a status subresource, so that status is ignored on the main endpoint and everything else on it.</summary>
+    /// <summary>
+    /// Has a status subresource, so that status is ignored on the main endpoint and everything else on it.
+    /// </summary>
     public bool HasStatus { get; init; }
 
     /// <summary>Counts changes of the spec in metadata.generation.</summary>
@@ -57,7 +59,9 @@ public sealed record ResourceType
     /// <summary>Field selectors beyond metadata.name and metadata.namespace: label to path.</summary>
     public IReadOnlyDictionary<string, string[]> FieldSelectors { get; init; } = new Dictionary<string, string[]>();
 
-    /// <summary>Key of the objects in storage when it is not <see cref="Resource"/> (a kind served by two groups).</summary>
+    /// <summary>
+    /// Key of the objects in storage when it is not <see cref="Resource"/> (a kind served by two groups).
+    /// </summary>
     public string? StoredAs { get; init; }
 
     /// <summary>How names must look.</summary>

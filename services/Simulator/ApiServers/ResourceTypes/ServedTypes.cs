@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Cloud.Simulator.ApiServers.ResourceTypes;
 
-/// <summary>Every resource that one cluster serves: the built-in ones and those of its CustomResourceDefinitions.</summary>
+/// <summary>
+/// Every resource that one cluster serves: the built-in ones and those of its CustomResourceDefinitions.
+/// </summary>
 /// <remarks>Readers see one immutable table or the next; writers hold the store's gate.</remarks>
 public sealed class ServedTypes
 {
@@ -38,7 +40,8 @@ public sealed class ServedTypes
         public static Table Of(
             IReadOnlyList<ResourceType> builtIn, ImmutableDictionary<string, IReadOnlyList<ResourceType>> custom)
         {
-            List<ResourceType> all = [.. builtIn, .. custom.OrderBy(c => c.Key, StringComparer.Ordinal).SelectMany(c => c.Value)];
+            List<ResourceType> all = [.. builtIn,
+                .. custom.OrderBy(c => c.Key, StringComparer.Ordinal).SelectMany(c => c.Value)];
             var byPath = new Dictionary<(string, string, string), ResourceType>();
             var byResource = new Dictionary<string, ResourceType>(StringComparer.Ordinal);
             foreach (var type in all)

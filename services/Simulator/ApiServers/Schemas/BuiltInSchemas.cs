@@ -38,7 +38,8 @@ public static class BuiltInSchemas
     private static Schema ReadField(string field, Type type)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
-        if (ScalarKind(type) is { } scalar) return new Schema(scalar) { TypeName = type == typeof(long) ? "int64" : "int32" };
+        if (ScalarKind(type) is { } scalar)
+            return new Schema(scalar) { TypeName = type == typeof(long) ? "int64" : "int32" };
         if (type == typeof(object)) return Schema.Anything;
         if (type.IsGenericType)
         {

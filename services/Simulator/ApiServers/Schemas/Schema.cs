@@ -46,7 +46,9 @@ public sealed class Schema
     /// <summary>Anything at all; owned as a whole.</summary>
     public static Schema Anything { get; } = new(SchemaKind.Any) { PreserveUnknown = true };
 
-    /// <summary>Anything at all, of which objects are owned field by field: the unknown parts of a custom resource.</summary>
+    /// <summary>
+    /// Anything at all, of which objects are owned field by field: the unknown parts of a custom resource.
+    /// </summary>
     public static Schema Undeclared { get; } = new(SchemaKind.Any) { PreserveUnknown = true, _isUndeclared = true };
 
     public SchemaKind Kind { get; }

@@ -16,13 +16,15 @@ public sealed class FieldSelector
     public string? Name => _terms.Where(t => t.Equal && t.Path == NamePath).Select(t => t.Value).FirstOrDefault();
 
     /// <summary>The namespace that the selector pins down, if it does.</summary>
-    public string? Namespace => _terms.Where(t => t.Equal && t.Path == NamespacePath).Select(t => t.Value).FirstOrDefault();
+    public string? Namespace =>
+        _terms.Where(t => t.Equal && t.Path == NamespacePath).Select(t => t.Value).FirstOrDefault();
 
     /// <summary>Reads a selector; null or blank selects everything. 400 when a field cannot be selected by.</summary>
     public static FieldSelector? Parse(string? text, ResourceType type)
     {
         if (string.IsNullOrWhiteSpace(text)) return null;
-        return new FieldSelector([.. text.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(t => ParseTerm(t, type))]);
+        return new FieldSelector(
+            [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(t => ParseTerm(t, type))]);
     }
 
     /// <summary>Everything of one name.</summary>

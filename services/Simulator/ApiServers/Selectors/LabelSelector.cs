@@ -63,7 +63,8 @@ public sealed class LabelSelector
         if (open >= 0) return ParseSet(text, open);
         foreach (var (sign, op) in new[]
         {
-            ("!=", Operator.NotIn), ("==", Operator.In), ("=", Operator.In), (">", Operator.Greater), ("<", Operator.Less),
+            ("!=", Operator.NotIn), ("==", Operator.In), ("=", Operator.In), (">", Operator.Greater),
+                ("<", Operator.Less),
         })
         {
             var at = text.IndexOf(sign, StringComparison.Ordinal);
@@ -104,7 +105,8 @@ public sealed class LabelSelector
     }
 
     private static ApiException Unreadable(string text) =>
-        ApiErrors.BadRequest($"unable to parse requirement: found '{text}', expected: a key, or one with =, ==, !=, in, notin");
+        ApiErrors.BadRequest(
+            $"unable to parse requirement: found '{text}', expected: a key, or one with =, ==, !=, in, notin");
 
     private sealed record Requirement(string Key, Operator Operator, IReadOnlySet<string> Values)
     {

@@ -73,9 +73,12 @@ internal sealed class Journal : IDisposable
         }));
     }
 
-    /// <summary>Begins a new journal and replaces the older ones by a snapshot of this state, in the background.</summary>
+    /// <summary>
+    /// Begins a new journal and replaces the older ones by a snapshot of this state, in the background.
+    /// </summary>
     public void Compact(
-        IReadOnlyList<(string Key, ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, StoredObject>> Objects)> state,
+        IReadOnlyList<(string Key, ImmutableSortedDictionary<string, ImmutableSortedDictionary<string,
+            StoredObject>> Objects)> state,
         long revision)
     {
         var next = OpenFile(JournalPath(_number + 1));
@@ -183,7 +186,8 @@ internal sealed class Journal : IDisposable
 
     private static IEnumerable<(long Number, string Path)> Numbered(string directory, string prefix) =>
         Directory.EnumerateFiles(directory, prefix + "*.jsonl")
-            .Select(p => (long.Parse(Path.GetFileNameWithoutExtension(p)[prefix.Length..], CultureInfo.InvariantCulture), p))
+            .Select(p =>
+                (long.Parse(Path.GetFileNameWithoutExtension(p)[prefix.Length..], CultureInfo.InvariantCulture), p))
             .OrderBy(f => f.Item1);
 
     private string JournalPath(long number) => Path.Combine(_directory, $"journal-{number:D10}.jsonl");

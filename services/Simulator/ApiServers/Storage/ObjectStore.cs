@@ -22,7 +22,9 @@ public sealed class ObjectStore : IDisposable
     private readonly long _startRevision;
     private long _revision;
 
-    /// <summary>Opens the store, with what the journal in <paramref name="directory"/> kept; null keeps nothing.</summary>
+    /// <summary>
+    /// Opens the store, with what the journal in <paramref name="directory"/> kept; null keeps nothing.
+    /// </summary>
     public ObjectStore(string? directory, int watchHistory)
     {
         _watchHistory = watchHistory;
@@ -53,7 +55,9 @@ public sealed class ObjectStore : IDisposable
         lock (Gate) return new ShelfView(ShelfOf(key).Objects, _revision);
     }
 
-    /// <summary>The objects of a kind as they were at a revision; null when that is older than the history kept.</summary>
+    /// <summary>
+    /// The objects of a kind as they were at a revision; null when that is older than the history kept.
+    /// </summary>
     public ShelfView? ViewAt(string key, long revision)
     {
         lock (Gate)

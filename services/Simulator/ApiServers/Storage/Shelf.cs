@@ -1,11 +1,14 @@
 using System.Collections.Immutable;
 using Cloud.Simulator.ApiServers.Objects;
 using ObjectIndex = System.Collections.Immutable.ImmutableSortedDictionary<
-    string, System.Collections.Immutable.ImmutableSortedDictionary<string, Cloud.Simulator.ApiServers.Objects.StoredObject>>;
+    string, System.Collections.Immutable.ImmutableSortedDictionary<string,
+        Cloud.Simulator.ApiServers.Objects.StoredObject>>;
 
 namespace Cloud.Simulator.ApiServers.Storage;
 
-/// <summary>The objects of one kind at one moment: an immutable index by namespace and name that readers keep for free.</summary>
+/// <summary>
+/// The objects of one kind at one moment: an immutable index by namespace and name that readers keep for free.
+/// </summary>
 public sealed record ShelfView(
     ObjectIndex ByNamespace, long Revision)
 {
@@ -15,7 +18,8 @@ public sealed record ShelfView(
         if (ns is not null)
         {
             if (!ByNamespace.TryGetValue(ns, out var own)) return [];
-            return after is { } at ? own.Values.SkipWhile(o => string.CompareOrdinal(o.Name, at.Name) <= 0) : own.Values;
+            return after is { } at ? own.Values.SkipWhile(o => string.CompareOrdinal(o.Name, at.Name) <= 0)
+                : own.Values;
         }
         return after is { } position
             ? ByNamespace.SkipWhile(n => string.CompareOrdinal(n.Key, position.Namespace) < 0)
@@ -34,7 +38,8 @@ internal sealed class Shelf(string key, int historyCapacity, long floor)
         ImmutableSortedDictionary.Create<string, StoredObject>(StringComparer.Ordinal);
 
     private ObjectIndex _objects =
-        ImmutableSortedDictionary.Create<string, ImmutableSortedDictionary<string, StoredObject>>(StringComparer.Ordinal);
+        ImmutableSortedDictionary.Create<string, ImmutableSortedDictionary<string,
+            StoredObject>>(StringComparer.Ordinal);
 
     public string Key { get; } = key;
 

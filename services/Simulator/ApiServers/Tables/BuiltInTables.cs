@@ -7,7 +7,8 @@ public static class BuiltInTables
 {
     private static readonly FrozenDictionary<string, TableColumns> Tables =
         new[] { WorkloadTables.All, NetworkTables.All, ClusterTables.All, StorageTables.All }
-            .SelectMany(t => t).ToFrozenDictionary(t => t.Key, t => new TableColumns([.. t.Value]), StringComparer.Ordinal);
+            .SelectMany(t => t).ToFrozenDictionary(t => t.Key, t =>
+                new TableColumns([.. t.Value]), StringComparer.Ordinal);
 
     /// <summary>The columns of a kind; null when it shows its name and creation only.</summary>
     public static TableColumns? For(string group, string plural) =>

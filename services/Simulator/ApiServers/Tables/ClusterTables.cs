@@ -23,11 +23,13 @@ internal static class ClusterTables
             Columns.Text("External-IP", n => Address(n, "ExternalIP"), 1),
             Columns.At("OS-Image", "<unknown>", "status", "nodeInfo", "osImage") with { Priority = 1 },
             Columns.At("Kernel-Version", "<unknown>", "status", "nodeInfo", "kernelVersion") with { Priority = 1 },
-            Columns.At("Container-Runtime", "<unknown>", "status", "nodeInfo", "containerRuntimeVersion") with { Priority = 1 },
+            Columns.At("Container-Runtime", "<unknown>", "status", "nodeInfo",
+                "containerRuntimeVersion") with { Priority = 1 },
         ],
         ["secrets"] =
         [
-            Columns.Name, Columns.At("Type", "", "type"), Columns.Number("Data", s => s.ObjectAt("data")?.Count), Columns.Age,
+            Columns.Name, Columns.At("Type", "", "type"), Columns.Number("Data", s => s.ObjectAt("data")?.Count),
+                Columns.Age,
         ],
         ["configmaps"] =
         [
@@ -36,7 +38,8 @@ internal static class ClusterTables
             Columns.Age,
         ],
         ["serviceaccounts"] = [Columns.Name, Columns.Number("Secrets", s => s.ListAt("secrets")?.Count), Columns.Age],
-        ["leases.coordination.k8s.io"] = [Columns.Name, Columns.At("Holder", "", "spec", "holderIdentity"), Columns.Age],
+        ["leases.coordination.k8s.io"] =
+            [Columns.Name, Columns.At("Holder", "", "spec", "holderIdentity"), Columns.Age],
         ["rolebindings.rbac.authorization.k8s.io"] = [.. Bindings()],
         ["clusterrolebindings.rbac.authorization.k8s.io"] = [.. Bindings()],
         ["priorityclasses.scheduling.k8s.io"] =
@@ -88,7 +91,8 @@ internal static class ClusterTables
 
     private static string Source(JsonObject e)
     {
-        var component = e.Text("source", "component") ?? e.Text("deprecatedSource", "component") ?? e.Text("reportingComponent")
+        var component = e.Text("source", "component") ?? e.Text("deprecatedSource", "component")
+            ?? e.Text("reportingComponent")
             ?? e.Text("reportingController");
         return Columns.Join(new[] { component, e.Text("source", "host") ?? e.Text("deprecatedSource", "host") }
             .Where(s => !string.IsNullOrEmpty(s)), ", ");
@@ -100,7 +104,8 @@ internal static class ClusterTables
 
     private static string NodeStatus(JsonObject node)
     {
-        var ready = (node.ListAt("status", "conditions") ?? []).FirstOrDefault(c => c.Text("type") == "Ready").Text("status");
+        var ready = (node.ListAt("status", "conditions") ?? [])
+            .FirstOrDefault(c => c.Text("type") == "Ready").Text("status");
         var status = ready switch
         {
             "True" => "Ready",
@@ -112,19 +117,22 @@ internal static class ClusterTables
 
     private static string NodeRoles(JsonObject node)
     {
-        var roles = (node.ObjectAt("metadata", "labels") ?? []).Where(l => l.Key.StartsWith(RoleLabel, StringComparison.Ordinal))
+        var roles = (node.ObjectAt("metadata", "labels") ?? [])
+            .Where(l => l.Key.StartsWith(RoleLabel, StringComparison.Ordinal))
             .Select(l => l.Key[RoleLabel.Length..]).Order(StringComparer.Ordinal);
         return Columns.Join(roles) is { Length: > 0 } text ? text : Columns.None;
     }
 
     private static string Address(JsonObject node, string type) =>
-        (node.ListAt("status", "addresses") ?? []).FirstOrDefault(a => a.Text("type") == type).Text("address") ?? Columns.None;
+        (node.ListAt("status", "addresses") ?? []).FirstOrDefault(a => a.Text("type") == type).Text("address")
+            ?? Columns.None;
 
     private static string Quota(JsonObject quota, bool limits)
     {
         var hard = (quota.ObjectAt("status", "hard") ?? quota.ObjectAt("spec", "hard") ?? [])
             .Where(h => h.Key.StartsWith("limits", StringComparison.Ordinal) == limits);
         return Columns.Join(hard.Select(h =>
-            string.Create(CultureInfo.InvariantCulture, $"{h.Key}: {quota.Text("status", "used", h.Key) ?? "0"}/{h.Value}")), ", ");
+            string.Create(CultureInfo.InvariantCulture,
+                $"{h.Key}: {quota.Text("status", "used", h.Key) ?? "0"}/{h.Value}")), ", ");
     }
 }

@@ -33,7 +33,8 @@ internal static class Columns
         Text("Images", obj => Join(Containers(obj, template).Select(c => c.Text("image"))), 1),
     ];
 
-    public static TableColumn Selector(params string[] path) => Text("Selector", obj => SelectorText(obj.ObjectAt(path)), 1);
+    public static TableColumn Selector(params string[] path) =>
+        Text("Selector", obj => SelectorText(obj.ObjectAt(path)), 1);
 
     /// <summary>A label selector as kubectl writes it.</summary>
     public static string SelectorText(JsonObject? selector)
@@ -54,7 +55,8 @@ internal static class Columns
 
     private static string Expression(JsonNode? expression)
     {
-        var (key, values) = (expression.Text("key"), Join((expression.ListAt("values") ?? []).Select(v => v?.ToString())));
+        var (key, values) = (expression.Text("key"),
+            Join((expression.ListAt("values") ?? []).Select(v => v?.ToString())));
         return expression.Text("operator") switch
         {
             "In" => $"{key} in ({values})",

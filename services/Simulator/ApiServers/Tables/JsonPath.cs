@@ -5,7 +5,8 @@ using Cloud.Simulator.ApiServers.Objects;
 namespace Cloud.Simulator.ApiServers.Tables;
 
 /// <summary>
-/// The JSON paths of printer columns: <c>.spec.x</c>, <c>['a.b']</c>, <c>[0]</c>, <c>[*]</c>, <c>[?(@.type=="Ready")]</c>.
+/// The JSON paths of printer columns: <c>.spec.x</c>, <c>['a.b']</c>, <c>[0]</c>, <c>[*]</c>,
+/// <c>[?(@.type=="Ready")]</c>.
 /// </summary>
 public static class JsonPath
 {
@@ -56,7 +57,8 @@ public static class JsonPath
         var wanted = parts.Length == 2 ? parts[1].Trim().Trim('\'', '"') : null;
         return [.. Children(found).Where(item => item is not null && Fits(First(item, path)))];
 
-        bool Fits(JsonNode? value) => wanted is null ? value is not null : (value?.ToString() == wanted) == (sign == "==");
+        bool Fits(JsonNode? value) =>
+            wanted is null ? value is not null : (value?.ToString() == wanted) == (sign == "==");
     }
 
     private static JsonNode? First(JsonNode item, string path) => Find(item, path) is [var first, ..] ? first : null;

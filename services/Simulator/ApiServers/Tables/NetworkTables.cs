@@ -26,7 +26,8 @@ internal static class NetworkTables
         [
             Columns.Name,
             Columns.At("AddressType", "", "addressType"),
-            Columns.Text("Ports", s => OrUnset(Columns.Join((s.ListAt("ports") ?? []).Select(p => p.At("port")?.ToString())))),
+            Columns.Text("Ports", s =>
+                OrUnset(Columns.Join((s.ListAt("ports") ?? []).Select(p => p.At("port")?.ToString())))),
             Columns.Text("Endpoints", s => OrUnset(Limited((s.ListAt("endpoints") ?? [])
                 .SelectMany(e => e.ListAt("addresses") ?? []).Select(a => a?.ToString() ?? "")))),
             Columns.Age,
@@ -45,12 +46,14 @@ internal static class NetworkTables
         [
             Columns.Name,
             Columns.At("Controller", "", "spec", "controller"),
-            Columns.Text("Parameters", i => i.ObjectAt("spec", "parameters") is { } p ? $"{p.Text("kind")}/{p.Text("name")}" : Columns.None),
+            Columns.Text("Parameters", i =>
+                i.ObjectAt("spec", "parameters") is { } p ? $"{p.Text("kind")}/{p.Text("name")}" : Columns.None),
             Columns.Age,
         ],
         ["networkpolicies.networking.k8s.io"] =
         [
-            Columns.Name, Columns.Text("Pod-Selector", n => Columns.SelectorText(n.ObjectAt("spec", "podSelector"))), Columns.Age,
+            Columns.Name, Columns.Text("Pod-Selector", n => Columns.SelectorText(n.ObjectAt("spec", "podSelector"))),
+                Columns.Age,
         ],
     };
 
@@ -60,7 +63,8 @@ internal static class NetworkTables
         switch (service.Text("spec", "type"))
         {
             case "LoadBalancer":
-                var given = Columns.Join((service.ListAt("status", "loadBalancer", "ingress") ?? []).Select(a => a.Text("ip") ?? a.Text("hostname")));
+                var given = Columns.Join((service.ListAt("status", "loadBalancer", "ingress") ?? [])
+                    .Select(a => a.Text("ip") ?? a.Text("hostname")));
                 var all = Columns.Join(new[] { given, external }.Where(a => a.Length > 0));
                 return all.Length > 0 ? all : "<pending>";
             case "ExternalName":
@@ -70,7 +74,8 @@ internal static class NetworkTables
         }
     }
 
-    private static string Ports(JsonArray? ports) => ports is not { Count: > 0 } ? Columns.None : Columns.Join(ports.Select(p =>
+    private static string Ports(JsonArray? ports) =>
+        ports is not { Count: > 0 } ? Columns.None : Columns.Join(ports.Select(p =>
         p.Number("nodePort") is > 0 and { } node
             ? string.Create(CultureInfo.InvariantCulture, $"{p.Number("port")}:{node}/{p.Text("protocol")}")
             : string.Create(CultureInfo.InvariantCulture, $"{p.Number("port")}/{p.Text("protocol")}")));
@@ -87,14 +92,16 @@ internal static class NetworkTables
         var all = texts.ToList();
         return all.Count <= ShownEndpoints
             ? Columns.Join(all)
-            : string.Create(CultureInfo.InvariantCulture, $"{Columns.Join(all.Take(ShownEndpoints))} + {all.Count - ShownEndpoints} more...");
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{Columns.Join(all.Take(ShownEndpoints))} + {all.Count - ShownEndpoints} more...");
     }
 
     private static string OrUnset(string text) => text.Length > 0 ? text : "<unset>";
 
     private static string Hosts(JsonObject ingress)
     {
-        var hosts = (ingress.ListAt("spec", "rules") ?? []).Select(r => r.Text("host")).Where(h => !string.IsNullOrEmpty(h)).ToList();
+        var hosts = (ingress.ListAt("spec", "rules") ?? []).Select(r => r.Text("host"))
+            .Where(h => !string.IsNullOrEmpty(h)).ToList();
         return hosts.Count == 0 ? "*" : Limited(hosts!);
     }
 }

@@ -13,7 +13,8 @@ internal static class PodCells
         var restartable = Sidecars(pod).ToList();
         var total = (pod.ListAt("spec", "containers")?.Count ?? 0) + restartable.Count;
         var ready = statuses.Count(s => s.Flag("ready"))
-            + Statuses(pod, "initContainerStatuses").Count(s => s.Flag("ready") && restartable.Contains(s.Text("name")));
+            + Statuses(pod, "initContainerStatuses").Count(s =>
+                s.Flag("ready") && restartable.Contains(s.Text("name")));
         return string.Create(CultureInfo.InvariantCulture, $"{ready}/{total}");
     }
 
@@ -31,7 +32,8 @@ internal static class PodCells
     {
         var statuses = Statuses(pod, "containerStatuses").Concat(Statuses(pod, "initContainerStatuses")).ToList();
         var count = statuses.Sum(s => s.Number("restartCount") ?? 0);
-        var last = statuses.Select(s => s.Text("lastState", "terminated", "finishedAt")).Where(t => t is not null).Max(StringComparer.Ordinal);
+        var last = statuses.Select(s => s.Text("lastState", "terminated", "finishedAt"))
+            .Where(t => t is not null).Max(StringComparer.Ordinal);
         return count > 0 && last is not null
             ? string.Create(CultureInfo.InvariantCulture, $"{count} ({Ages.Since(last, now)} ago)")
             : count.ToString(CultureInfo.InvariantCulture);
@@ -49,7 +51,8 @@ internal static class PodCells
             if (status.At("state", "terminated") is not null) return "Init:" + Terminated(status);
             var waiting = status.Text("state", "waiting", "reason");
             if (waiting is { Length: > 0 } and not "PodInitializing") return "Init:" + waiting;
-            return string.Create(CultureInfo.InvariantCulture, $"Init:{i}/{pod.ListAt("spec", "initContainers")?.Count ?? 0}");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"Init:{i}/{pod.ListAt("spec", "initContainers")?.Count ?? 0}");
         }
         return null;
     }
@@ -77,7 +80,8 @@ internal static class PodCells
     }
 
     private static IEnumerable<string?> Sidecars(JsonObject pod) =>
-        (pod.ListAt("spec", "initContainers") ?? []).Where(c => c.Text("restartPolicy") == "Always").Select(c => c.Text("name"));
+        (pod.ListAt("spec", "initContainers") ?? []).Where(c => c.Text("restartPolicy") == "Always")
+            .Select(c => c.Text("name"));
 
     private static IEnumerable<JsonNode> Statuses(JsonObject pod, string list) =>
         (pod.ListAt("status", list) ?? []).OfType<JsonNode>();

@@ -34,7 +34,8 @@ internal static class StorageTables
             Columns.Text("Access Modes", v => Modes(v.ListAt("spec", "accessModes"))),
             Columns.At("Reclaim Policy", "", "spec", "persistentVolumeReclaimPolicy"),
             Columns.Text("Status", v => v.IsBeingDeleted() ? "Terminating" : v.Text("status", "phase")),
-            Columns.Text("Claim", v => v.ObjectAt("spec", "claimRef") is { } c ? $"{c.Text("namespace")}/{c.Text("name")}" : ""),
+            Columns.Text("Claim", v =>
+                v.ObjectAt("spec", "claimRef") is { } c ? $"{c.Text("namespace")}/{c.Text("name")}" : ""),
             Columns.At("StorageClass", "", "spec", "storageClassName"),
             Columns.At("VolumeAttributesClass", Unset, "spec", "volumeAttributesClassName"),
             Columns.At("Reason", "", "status", "reason"),

@@ -14,7 +14,8 @@ public static class TableRendering
 
     /// <summary>A table of objects. <paramref name="include"/> is None, Metadata or Object, as in the query.</summary>
     public static JsonObject Render(
-        ResourceType type, IEnumerable<StoredObject> objects, JsonObject listMetadata, string include, DateTimeOffset now)
+        ResourceType type, IEnumerable<StoredObject> objects, JsonObject listMetadata, string include,
+            DateTimeOffset now)
     {
         var columns = type.Columns ?? (type.Custom is null ? NameAndCreation : NameAndAge);
         return new JsonObject
@@ -35,9 +36,11 @@ public static class TableRendering
         ["metadata"] = obj["metadata"]?.DeepClone(),
     };
 
-    private static JsonArray Definitions(TableColumns columns) => new([.. columns.All.Select(c => (JsonNode)new JsonObject
+    private static JsonArray Definitions(TableColumns columns) =>
+        new([.. columns.All.Select(c => (JsonNode)new JsonObject
     {
-        ["name"] = c.Name, ["type"] = c.Type, ["format"] = c.Format, ["description"] = c.Description, ["priority"] = c.Priority,
+        ["name"] = c.Name, ["type"] = c.Type, ["format"] = c.Format, ["description"] = c.Description,
+            ["priority"] = c.Priority,
     })]);
 
     private static JsonObject Row(

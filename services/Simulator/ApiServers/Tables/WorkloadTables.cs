@@ -7,6 +7,9 @@ namespace Cloud.Simulator.ApiServers.Tables;
 /// <summary>Columns of pods and of what runs them.</summary>
 internal static class WorkloadTables
 {
+    private static readonly string[] JobConditions =
+        ["Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"];
+
     public static Dictionary<string, IEnumerable<TableColumn>> All { get; } = new()
     {
         ["pods"] =
@@ -56,7 +59,8 @@ internal static class WorkloadTables
             Columns.Number("Ready", d => d.Number("status", "numberReady")),
             Columns.Number("Up-to-date", d => d.Number("status", "updatedNumberScheduled")),
             Columns.Number("Available", d => d.Number("status", "numberAvailable")),
-            Columns.Text("Node Selector", d => Columns.LabelsText(d.ObjectAt("spec", "template", "spec", "nodeSelector"))),
+            Columns.Text("Node Selector", d =>
+                Columns.LabelsText(d.ObjectAt("spec", "template", "spec", "nodeSelector"))),
             Columns.Age,
             .. Columns.PodTemplate("spec", "template"),
             Columns.Selector("spec", "selector"),
@@ -93,9 +97,11 @@ internal static class WorkloadTables
         ["horizontalpodautoscalers.autoscaling"] =
         [
             Columns.Name,
-            Columns.Text("Reference", h => $"{h.Text("spec", "scaleTargetRef", "kind")}/{h.Text("spec", "scaleTargetRef", "name")}"),
+            Columns.Text("Reference", h =>
+                $"{h.Text("spec", "scaleTargetRef", "kind")}/{h.Text("spec", "scaleTargetRef", "name")}"),
             Columns.Text("Targets", _ => "<unknown>"),
-            Columns.Text("MinPods", h => h.Number("spec", "minReplicas")?.ToString(CultureInfo.InvariantCulture) ?? "<unset>"),
+            Columns.Text("MinPods", h =>
+                h.Number("spec", "minReplicas")?.ToString(CultureInfo.InvariantCulture) ?? "<unset>"),
             Columns.Number("MaxPods", h => h.Number("spec", "maxReplicas")),
             Columns.Number("Replicas", h => h.Number("status", "currentReplicas")),
             Columns.Age,
@@ -116,15 +122,16 @@ internal static class WorkloadTables
     private static string Controller(JsonObject obj)
     {
         var owner = (obj.ListAt("metadata", "ownerReferences") ?? []).FirstOrDefault(o => o.Flag("controller"));
-        return owner is null ? Columns.None : $"{owner.Text("kind")?.ToLowerInvariant()}.{owner.Text("apiVersion")?.Split('/')[0]}/{owner.Text("name")}";
+        if (owner is null) return Columns.None;
+        var group = owner.Text("apiVersion")?.Split('/')[0];
+        return $"{owner.Text("kind")?.ToLowerInvariant()}.{group}/{owner.Text("name")}";
     }
 
     private static string JobStatus(JsonObject job)
     {
-        foreach (var (condition, status) in new[] { ("Complete", "Complete"), ("Failed", "Failed"), ("Suspended", "Suspended"), ("FailureTarget", "FailureTarget"), ("SuccessCriteriaMet", "SuccessCriteriaMet") })
-        {
-            if ((job.ListAt("status", "conditions") ?? []).Any(c => c.Text("type") == condition && c.Text("status") == "True")) return status;
-        }
+        var holding = (job.ListAt("status", "conditions") ?? []).Where(c => c.Text("status") == "True")
+            .Select(c => c.Text("type")).ToList();
+        if (JobConditions.FirstOrDefault(holding.Contains) is { } said) return said;
         return job.IsBeingDeleted() ? "Terminating" : "Running";
     }
 
@@ -132,7 +139,8 @@ internal static class WorkloadTables
     {
         if (job.Text("status", "startTime") is not { } start) return "";
         var end = job.Text("status", "completionTime");
-        if (end is not null && DateTimeOffset.TryParse(end, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var done)) now = done;
+        if (end is not null && DateTimeOffset.TryParse(end, CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal, out var done)) now = done;
         return Ages.Since(start, now);
     }
 }

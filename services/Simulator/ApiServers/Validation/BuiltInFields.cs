@@ -7,7 +7,8 @@ using k8s.Models;
 namespace Cloud.Simulator.ApiServers.Validation;
 
 /// <summary>
-/// Reads a built-in kind as a typed server does: unknown fields are dropped and named, values of the wrong type refused,
+/// Reads a built-in kind as a typed server does: unknown fields are dropped and named, values of the wrong type
+/// refused,
 /// nulls and empty lists and maps left out, quantities written in their canonical form.
 /// </summary>
 public static class BuiltInFields
@@ -29,7 +30,8 @@ public static class BuiltInFields
         catch (WrongTypeException wrong)
         {
             var version = apiVersion[(apiVersion.IndexOf('/', StringComparison.Ordinal) + 1)..];
-            throw ApiErrors.BadRequest($"{kind} in version \"{version}\" cannot be handled as a {kind}: {wrong.Message}");
+            throw ApiErrors.BadRequest(
+                $"{kind} in version \"{version}\" cannot be handled as a {kind}: {wrong.Message}");
         }
         return unknown;
     }
@@ -125,7 +127,8 @@ public static class BuiltInFields
         try
         {
             var canonical = new ResourceQuantity(text).ToString();
-            return canonical == text && value.GetValueKind() is JsonValueKind.String ? value : JsonValue.Create(canonical);
+            return canonical == text && value.GetValueKind() is JsonValueKind.String ? value
+                : JsonValue.Create(canonical);
         }
         catch (FormatException)
         {
@@ -154,7 +157,8 @@ public static class BuiltInFields
             _ => "object",
         };
         return new WrongTypeException(
-            $"json: cannot unmarshal {found} into Go struct field {owner.TypeName}.{WithoutIndexes(path)} of type {goType}");
+            $"json: cannot unmarshal {found} into Go struct field {owner.TypeName}.{WithoutIndexes(path)} of type " +
+            $"{goType}");
     }
 
     private static string WithoutIndexes(string path) =>

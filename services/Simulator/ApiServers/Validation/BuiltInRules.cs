@@ -7,7 +7,8 @@ namespace Cloud.Simulator.ApiServers.Validation;
 public static class BuiltInRules
 {
     /// <summary>Everything wrong with an object; with how it changed when there was one before.</summary>
-    public static IEnumerable<FieldError> Check(ResourceType type, JsonObject obj, JsonObject? before) => type.Resource switch
+    public static IEnumerable<FieldError> Check(ResourceType type, JsonObject obj, JsonObject? before) =>
+        type.Resource switch
     {
         "pods" => PodRules.Check(obj, before),
         "deployments.apps" => WorkloadRules.Deployment(obj, before),

@@ -3,7 +3,9 @@ using Cloud.Simulator.ApiServers.Objects;
 
 namespace Cloud.Simulator.ApiServers.Validation;
 
-/// <summary>What Secrets, ConfigMaps, claims, bindings and the like must be, and what of them may never change.</summary>
+/// <summary>
+/// What Secrets, ConfigMaps, claims, bindings and the like must be, and what of them may never change.
+/// </summary>
 internal static class ContentRules
 {
     private const int MaxBytes = 1024 * 1024;
@@ -20,7 +22,8 @@ internal static class ContentRules
     public static IEnumerable<FieldError> ConfigMap(JsonObject obj, JsonObject? before)
     {
         foreach (var error in Content(obj, before, "data", "binaryData")) yield return error;
-        foreach (var key in (obj.ObjectAt("data") ?? []).Select(d => d.Key).Intersect((obj.ObjectAt("binaryData") ?? []).Select(d => d.Key)))
+        foreach (var key in (obj.ObjectAt("data") ?? [])
+            .Select(d => d.Key).Intersect((obj.ObjectAt("binaryData") ?? []).Select(d => d.Key)))
             yield return FieldError.Invalid($"data[{key}]", key, "duplicate of key present in binaryData");
     }
 
@@ -28,17 +31,20 @@ internal static class ContentRules
     {
         if (obj.ListAt("spec", "accessModes") is not { Count: > 0 })
             yield return FieldError.Required("spec.accessModes", "at least 1 access mode is required");
-        if (obj.At("spec", "resources", "requests", "storage") is null) yield return FieldError.Required("spec.resources[storage]");
+        if (obj.At("spec", "resources", "requests", "storage") is null)
+            yield return FieldError.Required("spec.resources[storage]");
         if (before is null || JsonAccess.Same(Fixed(obj), Fixed(before))) yield break;
         yield return FieldError.Forbidden("spec",
-            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims");
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound " +
+            "claims");
 
-        // The controller binds a claim by naming its volume once.
+        // The controller gives a claim its volume, and the class it takes by default, once.
         JsonObject Fixed(JsonObject claim)
         {
             var spec = (JsonObject?)claim.ObjectAt("spec")?.DeepClone() ?? [];
             spec.Remove("resources");
             spec.Remove("volumeAttributesClassName");
+            if (before.At("spec", "storageClassName") is null) spec.Remove("storageClassName");
             if (before.At("spec", "volumeName") is null) spec.Remove("volumeName");
             return spec;
         }
@@ -47,17 +53,23 @@ internal static class ContentRules
     public static IEnumerable<FieldError> RoleBinding(JsonObject obj, JsonObject? before)
     {
         if (string.IsNullOrEmpty(obj.Text("roleRef", "name"))) yield return FieldError.Required("roleRef.name");
-        foreach (var error in Rules.OneOf("roleRef.kind", obj.At("roleRef", "kind"), "Role", "ClusterRole")) yield return error;
+        foreach (var error in Rules.OneOf("roleRef.kind", obj.At("roleRef", "kind"), "Role",
+            "ClusterRole"))
+            yield return error;
         foreach (var (at, subject) in Rules.Each(obj, "subjects", ""))
         {
             var field = at.TrimStart('.');
             if (string.IsNullOrEmpty(subject.Text("name"))) yield return FieldError.Required($"{field}.name");
-            foreach (var error in Rules.OneOf($"{field}.kind", subject.At("kind"), "ServiceAccount", "User", "Group")) yield return error;
+            foreach (var error in Rules.OneOf($"{field}.kind", subject.At("kind"), "ServiceAccount", "User",
+                "Group"))
+                yield return error;
             if (subject.Text("kind") == "ServiceAccount" && string.IsNullOrEmpty(subject.Text("namespace")))
                 yield return FieldError.Required($"{field}.namespace");
         }
         if (before is null) yield break;
-        foreach (var error in Rules.Unchanged("roleRef", obj.At("roleRef"), before.At("roleRef"), "cannot change roleRef")) yield return error;
+        foreach (var error in Rules.Unchanged("roleRef", obj.At("roleRef"), before.At("roleRef"),
+            "cannot change roleRef"))
+            yield return error;
     }
 
     public static IEnumerable<FieldError> StorageClass(JsonObject obj, JsonObject? before)
@@ -87,10 +99,12 @@ internal static class ContentRules
             foreach (var (key, value) in obj.ObjectAt(map) ?? [])
             {
                 size += value?.ToString().Length ?? 0;
-                if (key.Length is 0 or > KeyLength || key is "." or ".." || key.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_' or '.')))
+                if (key.Length is 0 or > KeyLength || key is "." or ".."
+                    || key.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_' or '.')))
                 {
                     yield return FieldError.Invalid($"{map}[{key}]", key,
-                        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or " +
+                        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. " +
+                        "'key.name',  or " +
                         "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
                 }
             }

@@ -11,15 +11,21 @@ internal static class DefinitionRules
         var (group, plural) = (obj.Text("spec", "group") ?? "", obj.Text("spec", "names", "plural") ?? "");
         if (group.Length == 0) yield return FieldError.Required("spec.group");
         if (plural.Length == 0) yield return FieldError.Required("spec.names.plural");
-        if (string.IsNullOrEmpty(obj.Text("spec", "names", "kind"))) yield return FieldError.Required("spec.names.kind");
-        foreach (var error in Rules.OneOf("spec.scope", obj.At("spec", "scope"), "Cluster", "Namespaced")) yield return error;
+        if (string.IsNullOrEmpty(obj.Text("spec", "names", "kind")))
+            yield return FieldError.Required("spec.names.kind");
+        foreach (var error in Rules.OneOf("spec.scope", obj.At("spec", "scope"), "Cluster",
+            "Namespaced"))
+            yield return error;
         if (obj.NameOf() != $"{plural}.{group}")
-            yield return FieldError.Invalid("metadata.name", obj.NameOf(), "must be spec.names.plural+\".\"+spec.group");
+            yield return FieldError.Invalid("metadata.name", obj.NameOf(),
+                "must be spec.names.plural+\".\"+spec.group");
         foreach (var error in Versions(obj)) yield return error;
         if (before is null) yield break;
         foreach (var field in new[] { "group", "scope" })
         {
-            foreach (var error in Rules.Unchanged($"spec.{field}", obj.At("spec", field), before.At("spec", field))) yield return error;
+            foreach (var error in Rules.Unchanged($"spec.{field}", obj.At("spec", field),
+                before.At("spec", field)))
+                yield return error;
         }
     }
 
@@ -31,7 +37,8 @@ internal static class DefinitionRules
         {
             var name = version.Text("name") ?? "";
             if (name.Length == 0) yield return FieldError.Required($"{at}.name");
-            else if (!names.Add(name)) yield return FieldError.Invalid("spec.versions", name, "must contain unique version names");
+            else if (!names.Add(name))
+                yield return FieldError.Invalid("spec.versions", name, "must contain unique version names");
             if (version.Flag("storage")) stored++;
             if (version.ObjectAt("schema", "openAPIV3Schema") is not { } schema)
                 yield return FieldError.Required($"{at}.schema.openAPIV3Schema", "schemas are required");
@@ -58,7 +65,9 @@ internal static class DefinitionRules
             if (property is not JsonObject declared) continue;
             foreach (var error in Structural(declared, $"{at}.properties[{name}]")) yield return error;
         }
-        if (schema.Text("type") == "array" && schema.ObjectAt("items") is null) yield return FieldError.Required($"{at}.items", "must be specified");
+        if (schema.Text("type") == "array"
+            && schema.ObjectAt("items") is null)
+            yield return FieldError.Required($"{at}.items", "must be specified");
         if (schema.ObjectAt("items") is { } items)
         {
             foreach (var error in Structural(items, $"{at}.items")) yield return error;

@@ -17,12 +17,14 @@ public sealed record FieldError(string Field, string Reason, string Detail)
 
     public static FieldError NotSupported(string field, JsonNode? value, IEnumerable<string> supported) =>
         new(field, "FieldValueNotSupported",
-            $"Unsupported value: {Quote(value)}: supported values: {string.Join(", ", supported.Select(s => $"\"{s}\""))}");
+            $"Unsupported value: {Quote(value)}: supported values: " +
+            $"{string.Join(", ", supported.Select(s => $"\"{s}\""))}");
 
     public static FieldError Duplicate(string field, JsonNode? value) =>
         new(field, "FieldValueDuplicate", $"Duplicate value: {Quote(value)}");
 
-    public static FieldError Forbidden(string field, string why) => new(field, "FieldValueForbidden", $"Forbidden: {why}");
+    public static FieldError Forbidden(string field, string why) =>
+        new(field, "FieldValueForbidden", $"Forbidden: {why}");
 
     public static FieldError NotFound(string field, JsonNode? value) =>
         new(field, "FieldValueNotFound", $"Not found: {Quote(value)}");

@@ -10,28 +10,34 @@ public static class Names
     private const int SubdomainLength = 253;
 
     private const string LabelMessage =
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end " +
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and " +
+        "end " +
         "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is " +
         "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 
     private const string SubdomainMessage =
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start " +
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must " +
+        "start " +
         "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is " +
         "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
     private const string LetterLabelMessage =
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, " +
+        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic " +
+        "character, " +
         "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is " +
         "'[a-z]([-a-z0-9]*[a-z0-9])?')";
 
     private const string QualifiedMessage =
-        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " +
+        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " +
+        "alphanumeric " +
         "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is " +
         "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
     private const string LabelValueMessage =
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and " +
-        "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must " +
+        "start and " +
+        "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation " +
+        "is " +
         "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
     /// <summary>What is wrong with a name of a kind.</summary>
@@ -59,7 +65,8 @@ public static class Names
             var text = value?.GetValue<string>() ?? "";
             if (text.Length > LabelLength)
                 yield return FieldError.Invalid(field, text, $"must be no more than {LabelLength} characters");
-            if (text.Length > 0 && !IsQualifiedPart(text)) yield return FieldError.Invalid(field, text, LabelValueMessage);
+            if (text.Length > 0 && !IsQualifiedPart(text))
+                yield return FieldError.Invalid(field, text, LabelValueMessage);
         }
     }
 
@@ -97,8 +104,12 @@ public static class Names
             yield return FieldError.Invalid(field, shown ?? key, "prefix part " + SubdomainMessage);
         if (name.Length == 0) yield return FieldError.Invalid(field, shown ?? key, "name part must be non-empty");
         else if (name.Length > LabelLength)
-            yield return FieldError.Invalid(field, shown ?? key, $"name part must be no more than {LabelLength} characters");
-        if (name.Length == 0 || !IsQualifiedPart(name)) yield return FieldError.Invalid(field, shown ?? key, QualifiedMessage);
+        {
+            yield return FieldError.Invalid(
+                field, shown ?? key, $"name part must be no more than {LabelLength} characters");
+        }
+        if (name.Length == 0 || !IsQualifiedPart(name))
+            yield return FieldError.Invalid(field, shown ?? key, QualifiedMessage);
     }
 
     private static bool IsQualifiedPart(string text)

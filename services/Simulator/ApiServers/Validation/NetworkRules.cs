@@ -10,9 +10,11 @@ internal static class NetworkRules
     public static IEnumerable<FieldError> Service(JsonObject obj, JsonObject? before)
     {
         var type = obj.Text("spec", "type");
-        foreach (var error in Rules.OneOf("spec.type", obj.At("spec", "type"), "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"))
+        foreach (var error in Rules.OneOf("spec.type", obj.At("spec", "type"), "ClusterIP", "ExternalName",
+            "LoadBalancer", "NodePort"))
             yield return error;
-        foreach (var error in Rules.OneOf("spec.sessionAffinity", obj.At("spec", "sessionAffinity"), "ClientIP", "None"))
+        foreach (var error in Rules.OneOf("spec.sessionAffinity", obj.At("spec", "sessionAffinity"), "ClientIP",
+            "None"))
             yield return error;
         if (type == "ExternalName" && string.IsNullOrEmpty(obj.Text("spec", "externalName")))
             yield return FieldError.Required("spec.externalName");
@@ -20,7 +22,8 @@ internal static class NetworkRules
         if (before is null || type == "ExternalName" || before.Text("spec", "type") == "ExternalName") yield break;
         if (before.Text("spec", "clusterIP") is { Length: > 0 } had && obj.Text("spec", "clusterIP") != had)
         {
-            yield return FieldError.Invalid("spec.clusterIPs[0]", new JsonArray(obj.At("spec", "clusterIP")?.DeepClone()),
+            yield return FieldError.Invalid("spec.clusterIPs[0]",
+                new JsonArray(obj.At("spec", "clusterIP")?.DeepClone()),
                 "may not change once set");
         }
     }
@@ -30,10 +33,13 @@ internal static class NetworkRules
         var ports = obj.ListAt("spec", "ports");
         if (ports is not { Count: > 0 })
         {
-            if (type != "ExternalName" && obj.Text("spec", "clusterIP") != "None") yield return FieldError.Required("spec.ports");
+            if (type != "ExternalName"
+                && obj.Text("spec", "clusterIP") != "None")
+                yield return FieldError.Required("spec.ports");
             yield break;
         }
-        var (names, numbers) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        var (names, numbers) = (new HashSet<string>(StringComparer.Ordinal),
+            new HashSet<string>(StringComparer.Ordinal));
         foreach (var (at, port) in Rules.Each(obj.At("spec"), "ports", "spec"))
         {
             var name = port.Text("name") ?? "";
@@ -44,7 +50,9 @@ internal static class NetworkRules
                 if (!names.Add(name)) yield return FieldError.Duplicate($"{at}.name", name);
             }
             foreach (var error in Rules.Port($"{at}.port", port.Number("port"))) yield return error;
-            foreach (var error in Rules.OneOf($"{at}.protocol", port.At("protocol"), "SCTP", "TCP", "UDP")) yield return error;
+            foreach (var error in Rules.OneOf($"{at}.protocol", port.At("protocol"), "SCTP", "TCP",
+                "UDP"))
+                yield return error;
             if (!numbers.Add($"{port.At("port")}/{port.Text("protocol")}"))
             {
                 yield return FieldError.Duplicate(at, new JsonObject
@@ -59,7 +67,8 @@ internal static class NetworkRules
     {
         var spec = obj.ObjectAt("spec");
         if (spec.At("defaultBackend") is null && spec.ListAt("rules") is not { Count: > 0 })
-            yield return FieldError.Invalid("spec", new JsonArray(), "either `defaultBackend` or `rules` must be specified");
+            yield return FieldError.Invalid("spec", new JsonArray(),
+                "either `defaultBackend` or `rules` must be specified");
         foreach (var (at, rule) in Rules.Each(spec, "rules", "spec"))
         {
             if (rule.Text("host") is { Length: > 0 } host)
@@ -78,10 +87,12 @@ internal static class NetworkRules
 
     private static IEnumerable<FieldError> Path(JsonNode path, string at)
     {
-        if (path.At("pathType") is null) yield return FieldError.Required($"{at}.pathType", "pathType must be specified");
+        if (path.At("pathType") is null)
+            yield return FieldError.Required($"{at}.pathType", "pathType must be specified");
         else
         {
-            foreach (var error in Rules.OneOf($"{at}.pathType", path.At("pathType"), "Exact", "ImplementationSpecific", "Prefix"))
+            foreach (var error in Rules.OneOf($"{at}.pathType", path.At("pathType"), "Exact", "ImplementationSpecific",
+                "Prefix"))
                 yield return error;
         }
         if (path.Text("pathType") is "Exact" or "Prefix" && path.Text("path")?.StartsWith('/') != true)

@@ -16,7 +16,9 @@ public static class ObjectRules
             foreach (var error in Names.Check("metadata.name", obj.NameOf(), type.Names)) yield return error;
         }
         foreach (var error in Names.CheckLabels("metadata.labels", metadata.ObjectAt("labels"))) yield return error;
-        foreach (var error in Names.CheckAnnotations("metadata.annotations", metadata.ObjectAt("annotations"))) yield return error;
+        foreach (var error in Names.CheckAnnotations("metadata.annotations",
+            metadata.ObjectAt("annotations")))
+            yield return error;
         foreach (var error in CheckOwners(metadata.ListAt("ownerReferences"))) yield return error;
         if (before is null || !obj.IsBeingDeleted()) yield break;
         var added = obj.Finalizers().Except(before.Finalizers()).ToList();

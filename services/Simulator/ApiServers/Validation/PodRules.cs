@@ -17,7 +17,8 @@ internal static class PodRules
     public static IEnumerable<FieldError> Check(JsonObject pod, JsonObject? before)
     {
         foreach (var error in Spec(pod.ObjectAt("spec"), "spec")) yield return error;
-        foreach (var error in Rules.OneOf("spec.restartPolicy", pod.At("spec", "restartPolicy"), "Always", "OnFailure", "Never"))
+        foreach (var error in Rules.OneOf("spec.restartPolicy", pod.At("spec", "restartPolicy"), "Always", "OnFailure",
+            "Never"))
             yield return error;
         if (before is null || JsonAccess.Same(Fixed(pod), Fixed(before))) yield break;
         yield return FieldError.Forbidden("spec", MayNotChange);
@@ -28,7 +29,8 @@ internal static class PodRules
     {
         foreach (var error in Names.CheckLabels($"{field}.metadata.labels", template.ObjectAt("metadata", "labels")))
             yield return error;
-        foreach (var error in Names.CheckAnnotations($"{field}.metadata.annotations", template.ObjectAt("metadata", "annotations")))
+        foreach (var error in Names.CheckAnnotations($"{field}.metadata.annotations",
+            template.ObjectAt("metadata", "annotations")))
             yield return error;
         foreach (var error in Spec(template.ObjectAt("spec"), $"{field}.spec")) yield return error;
     }
@@ -55,11 +57,13 @@ internal static class PodRules
                 foreach (var error in Container(container, at, names, volumes)) yield return error;
             }
         }
-        foreach (var error in Rules.NotNegative($"{field}.terminationGracePeriodSeconds", spec.Number("terminationGracePeriodSeconds")))
+        foreach (var error in Rules.NotNegative($"{field}.terminationGracePeriodSeconds",
+            spec.Number("terminationGracePeriodSeconds")))
             yield return error;
     }
 
-    private static IEnumerable<FieldError> Container(JsonNode container, string at, HashSet<string> names, HashSet<string> volumes)
+    private static IEnumerable<FieldError> Container(JsonNode container, string at, HashSet<string> names,
+        HashSet<string> volumes)
     {
         var name = container.Text("name") ?? "";
         if (name.Length == 0) yield return FieldError.Required($"{at}.name");
@@ -74,8 +78,12 @@ internal static class PodRules
             yield return FieldError.Invalid($"{at}.image", image, "must not have leading or trailing whitespace");
         foreach (var (field, port) in Rules.Each(container, "ports", at))
         {
-            foreach (var error in Rules.Port($"{field}.containerPort", port.Number("containerPort"))) yield return error;
-            foreach (var error in Rules.OneOf($"{field}.protocol", port.At("protocol"), "SCTP", "TCP", "UDP")) yield return error;
+            foreach (var error in Rules.Port($"{field}.containerPort",
+                port.Number("containerPort")))
+                yield return error;
+            foreach (var error in Rules.OneOf($"{field}.protocol", port.At("protocol"), "SCTP", "TCP",
+                "UDP"))
+                yield return error;
         }
         foreach (var (field, variable) in Rules.Each(container, "env", at))
         {
@@ -110,7 +118,8 @@ internal static class PodRules
         foreach (var (name, request) in container.ObjectAt("resources", "requests") ?? [])
         {
             if (limits.Text(name) is not { } limit || request is null) continue;
-            if (new ResourceQuantity(request.ToString()).ToDecimal() <= new ResourceQuantity(limit).ToDecimal()) continue;
+            var (asked, most) = (new ResourceQuantity(request.ToString()), new ResourceQuantity(limit));
+            if (asked.ToDecimal() <= most.ToDecimal()) continue;
             yield return FieldError.Invalid($"{at}.resources.requests", request.DeepClone(),
                 $"must be less than or equal to {name} limit of {limit}");
         }
@@ -124,7 +133,8 @@ internal static class PodRules
         {
             foreach (var container in (spec.ListAt(list) ?? []).OfType<JsonObject>()) container.Remove("image");
         }
-        foreach (var field in new[] { "activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates", "ephemeralContainers" })
+        foreach (var field in new[] { "activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds",
+            "schedulingGates", "ephemeralContainers" })
             spec.Remove(field);
         return spec;
     }

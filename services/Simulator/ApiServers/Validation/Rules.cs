@@ -29,7 +29,8 @@ internal static class Rules
     }
 
     /// <summary>A field that stays as it was created.</summary>
-    public static IEnumerable<FieldError> Unchanged(string field, JsonNode? value, JsonNode? before, string why = Immutable)
+    public static IEnumerable<FieldError> Unchanged(string field, JsonNode? value, JsonNode? before,
+        string why = Immutable)
     {
         if (!JsonAccess.Same(value, before)) yield return FieldError.Invalid(field, value?.DeepClone(), why);
     }

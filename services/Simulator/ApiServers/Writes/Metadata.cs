@@ -16,7 +16,8 @@ internal static class Metadata
     // The longest base that leaves room for the suffix in a name of 63 characters.
     private const int BaseLength = 58;
 
-    private static readonly string[] ServerFields = ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"];
+    private static readonly string[] ServerFields =
+        ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"];
 
     public static string Stamp(DateTimeOffset moment) =>
         moment.UtcDateTime.ToString(Owner.TimeFormat, CultureInfo.InvariantCulture);
@@ -26,7 +27,10 @@ internal static class Metadata
     {
         var metadata = obj.Metadata();
         if (obj.NameOf().Length == 0 && metadata.Text("generateName") is { Length: > 0 } prefix)
-            metadata["name"] = prefix[..Math.Min(prefix.Length, BaseLength)] + RandomNumberGenerator.GetString(SuffixLetters, SuffixLength);
+        {
+            var suffix = RandomNumberGenerator.GetString(SuffixLetters, SuffixLength);
+            metadata["name"] = prefix[..Math.Min(prefix.Length, BaseLength)] + suffix;
+        }
         foreach (var field in ServerFields) metadata.Remove(field);
         metadata.Remove("resourceVersion");
         metadata["uid"] = NewUid();

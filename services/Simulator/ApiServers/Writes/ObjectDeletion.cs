@@ -34,7 +34,8 @@ public sealed class ObjectDeletion(ObjectStore store, ObjectWriter writer, TimeP
                 if (options.DryRun) return (StoredObject.Freeze(last, found.Revision), true);
                 return (writer.Remove(type, found, last), true);
             }
-            if (options.DryRun || JsonAccess.Same(current, next)) return (StoredObject.Freeze(next, found.Revision), false);
+            if (options.DryRun || JsonAccess.Same(current, next))
+                return (StoredObject.Freeze(next, found.Revision), false);
             return (writer.Keep(type, next), false);
         }
     }
@@ -47,7 +48,8 @@ public sealed class ObjectDeletion(ObjectStore store, ObjectWriter writer, TimeP
                 $"the UID in the precondition ({uid}) does not match the UID in record ({found.Uid}). " +
                 "The object might have been deleted and then recreated");
         }
-        if (options.ResourceVersion is { Length: > 0 } revision && revision != found.Text("metadata", "resourceVersion"))
+        if (options.ResourceVersion is { Length: > 0 } revision
+            && revision != found.Text("metadata", "resourceVersion"))
         {
             throw ApiErrors.Conflict(type, found.Name,
                 $"the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record " +
@@ -61,7 +63,8 @@ public sealed class ObjectDeletion(ObjectStore store, ObjectWriter writer, TimeP
         if (propagation is null && type.Resource == "jobs.batch")
         {
             propagation = "Orphan";
-            options.Warnings.Add("child pods are preserved by default when jobs are deleted; set propagationPolicy=Background " +
+            options.Warnings.Add(
+                "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background " +
                 "to remove them or set propagationPolicy=Orphan to suppress this warning");
         }
         if (propagation is null) return;
@@ -71,7 +74,8 @@ public sealed class ObjectDeletion(ObjectStore store, ObjectWriter writer, TimeP
             "Foreground" => ForegroundFinalizer,
             "Background" => null,
             _ => throw ApiErrors.Invalid("DeleteOptions.meta.k8s.io", "meta.k8s.io", "DeleteOptions", "",
-                [Validation.FieldError.NotSupported("propagationPolicy", propagation, ["Foreground", "Background", "Orphan", "nil"])]),
+                [Validation.FieldError.NotSupported("propagationPolicy", propagation,
+                    ["Foreground", "Background", "Orphan", "nil"])]),
         };
         var kept = obj.Finalizers().Where(f => f is not (OrphanFinalizer or ForegroundFinalizer)).ToList();
         if (wanted is not null) kept.Add(wanted);

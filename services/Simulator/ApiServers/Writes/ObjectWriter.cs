@@ -17,10 +17,11 @@ namespace Cloud.Simulator.ApiServers.Writes;
 /// A write holds the store's gate from reading the object until it is kept, so two writers never both succeed on one
 /// revision. A write that changes nothing is not kept and wakes no watch.
 /// </remarks>
-public sealed class ObjectWriter(
-    ObjectStore store, ServedTypes types, ServiceAddresses addresses, TimeProvider clock)
+public sealed class ObjectWriter(ObjectStore store, ServiceAddresses addresses, TimeProvider clock)
 {
-    /// <summary>Called, under the gate, with each object that was written or removed (then without a new version).</summary>
+    /// <summary>
+    /// Called, under the gate, with each object that was written or removed (then without a new version).
+    /// </summary>
     public Action<ResourceType, StoredObject, bool>? Written { get; set; }
 
     /// <summary>Stores a new object.</summary>
@@ -68,7 +69,8 @@ public sealed class ObjectWriter(
             CheckType(type, next);
             CheckPlace(type, ns, next);
             if (next.NameOf() != name)
-                throw ApiErrors.BadRequest($"the name of the object ({next.NameOf()}) does not match the name on the URL ({name})");
+                throw ApiErrors.BadRequest(
+                    $"the name of the object ({next.NameOf()}) does not match the name on the URL ({name})");
             CheckFields(type, next, options, isPatch: true);
             Preconditions.Check(type, current, next, options with { IsController = true });
             return Replace(type, found, current, next, options, applied: false);
@@ -96,7 +98,8 @@ public sealed class ObjectWriter(
             {
                 if (options.Subresource.Length > 0) throw ApiErrors.NotFound(type, name);
                 if (config.Text("metadata", "uid") is { Length: > 0 } uid)
-                    throw ApiErrors.Conflict(type, name, $"uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+                    throw ApiErrors.Conflict(type, name,
+                        $"uid mismatch: the provided object specified uid {uid}, and no existing object was found");
                 var created = ServerSideApply.Apply(null, config, type.Schema, [], owner, force);
                 return (CreateLocked(type, created, options, applied: true), true);
             }
@@ -115,7 +118,8 @@ public sealed class ObjectWriter(
         Admission.CheckNamespace(store, type, obj);
         Metadata.OnCreate(type, obj, now);
         if (obj.NameOf().Length == 0)
-            throw ApiErrors.Invalid(type, "", [FieldError.Required("metadata.name", "name or generateName is required")]);
+            throw ApiErrors.Invalid(type, "",
+                [FieldError.Required("metadata.name", "name or generateName is required")]);
         if (store.Find(type.StorageKey, obj.NamespaceOf(), obj.NameOf()) is not null)
             throw ApiErrors.AlreadyExists(type, obj.NameOf());
         Shape(type, obj);
@@ -187,7 +191,8 @@ public sealed class ObjectWriter(
     private static void Validate(ResourceType type, JsonObject obj, JsonObject? before, WriteOptions? options = null)
     {
         List<FieldError> errors = [.. ObjectRules.Check(type, obj, before)];
-        if (type.Custom is null) errors.AddRange(BuiltInRules.Check(type, obj, options?.IsController == true ? WithNode(obj, before) : before));
+        var allowed = options?.IsController == true ? WithNode(obj, before) : before;
+        if (type.Custom is null) errors.AddRange(BuiltInRules.Check(type, obj, allowed));
         else if (type.Schema.Source is { } schema) errors.AddRange(CustomValidation.Check(obj, schema));
         if (errors.Count > 0) throw ApiErrors.Invalid(type, obj.NameOf(), errors);
     }
@@ -244,7 +249,8 @@ public sealed class ObjectWriter(
         return status;
     }
 
-    private void TrackOwners(ResourceType type, JsonObject current, JsonObject next, JsonArray? named, WriteOptions options)
+    private void TrackOwners(ResourceType type, JsonObject current, JsonObject next, JsonArray? named,
+        WriteOptions options)
     {
         var owners = Owner.Read(current);
         if (!options.IsController && options.Subresource.Length == 0 && named is not null)
@@ -275,7 +281,8 @@ public sealed class ObjectWriter(
     {
         if (JsonAccess.Same(current, next)) return true;
         var (one, other) = ((JsonObject)current.DeepClone(), (JsonObject)next.DeepClone());
-        foreach (var entry in (one.ListAt("metadata", "managedFields") ?? []).Concat(other.ListAt("metadata", "managedFields") ?? []))
+        foreach (var entry in (one.ListAt("metadata", "managedFields") ?? [])
+            .Concat(other.ListAt("metadata", "managedFields") ?? []))
             (entry as JsonObject)?.Remove("time");
         return JsonAccess.Same(one, other);
     }
@@ -287,10 +294,12 @@ public sealed class ObjectWriter(
         if (obj.Text("apiVersion") != type.ApiVersion)
         {
             throw ApiErrors.BadRequest(
-                $"the API version in the data ({obj.Text("apiVersion")}) does not match the expected API version ({type.ApiVersion})");
+                $"the API version in the data ({obj.Text("apiVersion")}) does not match the expected API version " +
+                $"({type.ApiVersion})");
         }
         if (obj.Text("kind") != type.Kind)
-            throw ApiErrors.BadRequest($"the kind in the data ({obj.Text("kind")}) does not match the expected kind ({type.Kind})");
+            throw ApiErrors.BadRequest(
+                $"the kind in the data ({obj.Text("kind")}) does not match the expected kind ({type.Kind})");
         if (obj["metadata"] is not (null or JsonObject)) throw ApiErrors.BadRequest("metadata must be an object");
     }
 
@@ -303,10 +312,9 @@ public sealed class ObjectWriter(
         }
         var own = obj.NamespaceOf();
         if (own is { Length: > 0 } && own != ns)
-            throw ApiErrors.BadRequest("the namespace of the provided object does not match the namespace sent on the request");
-        obj.Metadata()["namespace"] = ns ?? throw ApiErrors.BadRequest("an empty namespace may not be set during creation");
+            throw ApiErrors.BadRequest(
+                "the namespace of the provided object does not match the namespace sent on the request");
+        obj.Metadata()["namespace"] = ns
+            ?? throw ApiErrors.BadRequest("an empty namespace may not be set during creation");
     }
-
-    /// <summary>The kinds that are served, for those who write on behalf of the server.</summary>
-    internal ServedTypes Types => types;
 }

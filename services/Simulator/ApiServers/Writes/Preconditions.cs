@@ -9,7 +9,9 @@ namespace Cloud.Simulator.ApiServers.Writes;
 /// <summary>Whether a write still speaks of the object that its author saw.</summary>
 internal static class Preconditions
 {
-    /// <summary>409 when the revision or uid is another; 422 when the kind demands a revision and there is none.</summary>
+    /// <summary>
+    /// 409 when the revision or uid is another; 422 when the kind demands a revision and there is none.
+    /// </summary>
     public static void Check(ResourceType type, JsonObject current, JsonObject next, WriteOptions options)
     {
         var name = current.NameOf();
@@ -18,7 +20,8 @@ internal static class Preconditions
         if (uid.Length > 0 && uid != current.Text("metadata", "uid"))
         {
             throw ApiErrors.Conflict(type, name,
-                $"Precondition failed: UID in precondition: {uid}, UID in object meta: {current.Text("metadata", "uid")}");
+                $"Precondition failed: UID in precondition: {uid}, UID in object meta: " +
+                $"{current.Text("metadata", "uid")}");
         }
         if (revision is "" or "0")
         {

@@ -18,7 +18,9 @@ public static class Representation
     /// <summary>A stored object as a resource serves it.</summary>
     public static StoredObject Of(ResourceType type, StoredObject stored)
     {
-        if (type.StoredAs is null && (type.Custom is null || stored.Text("apiVersion") == type.ApiVersion)) return stored;
+        if (type.StoredAs is null
+            && (type.Custom is null || stored.Text("apiVersion") == type.ApiVersion))
+            return stored;
         var obj = stored.ToJson();
         obj["apiVersion"] = type.ApiVersion;
         if (type.StoredAs is not null) Rename(obj, f => (f.Core, f.Events));

@@ -51,7 +51,9 @@ internal static class Separation
         if (type.Resource == "namespaces") next.Ensure("spec").CopyFrom(current.ObjectAt("spec"), "finalizers");
     }
 
-    /// <summary>What an update of the status makes of the object: all else stays (built-in kinds take labels, too).</summary>
+    /// <summary>
+    /// What an update of the status makes of the object: all else stays (built-in kinds take labels, too).
+    /// </summary>
     public static JsonObject StatusOnly(ResourceType type, JsonObject current, JsonObject next)
     {
         var result = (JsonObject)current.DeepClone();
