@@ -16,6 +16,8 @@ internal static class Telemetry
 
     public static void AddTelemetry(this WebApplicationBuilder builder, string name)
     {
+        // Health is asked for every few seconds and answered with its reasons; what changes is logged where it changes.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         var export = !string.IsNullOrWhiteSpace(builder.Configuration[OtlpEndpoint]);
         var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(name, "cloud"))
