@@ -130,7 +130,7 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         {
             ProblemException problem => problem.ToRpcStatus(),
             _ when context.CancellationToken.IsCancellationRequested => Cut(context),
-            OperationCanceledException => Plain(StatusCode.Cancelled, "CANCELLED", "The call was cancelled."),
+            OperationCanceledException => Interrupted(),
             _ when DatabaseTrouble.IsAway(e) => Away(e, context),
             RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded } peer => PeerAway(peer),
             RpcException rpc when rpc.GetRpcStatus() is { } rich => rich,
@@ -154,6 +154,10 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         context.Deadline <= TimeProvider.System.GetUtcNow().UtcDateTime
         ? Plain(StatusCode.DeadlineExceeded, "DEADLINE_EXCEEDED", "The caller's deadline passed.")
         : Plain(StatusCode.Cancelled, "CANCELLED", "The caller cancelled.");
+
+    /// <summary>Not the caller's doing: this process stops, or something it waited for was cut off.</summary>
+    private static Rpc.Status Interrupted() => Problem.Unavailable(
+        "INTERRUPTED", "The call was interrupted here; send it again.", RetryAfter).ToRpcStatus();
 
     private Rpc.Status Away(Exception e, ServerCallContext context)
     {

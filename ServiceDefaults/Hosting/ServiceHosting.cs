@@ -28,6 +28,8 @@ public static class ServiceHosting
     private const string LiveTag = "live";
     private const int AutoPrepareMax = 100;
 
+    private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(15);
+
     /// <summary>Telemetry, health, gRPC server and client defaults, service discovery, PostgreSQL (<c>cloud-db</c>),
     /// Redis (<c>redis</c>), data protection, clock, migrations, outbox and the parts of supervision.</summary>
     /// <param name="name">The service's discovery name; also the source of its events. <c>metrics</c> delivers its
@@ -39,6 +41,12 @@ public static class ServiceHosting
     {
         var services = builder.Services;
         services.AddSingleton(new ServiceIdentity(name));
+        services.Configure<HostOptions>(host =>
+        {
+            // Steps are handed over while requests drain, not after.
+            host.ServicesStopConcurrently = true;
+            host.ShutdownTimeout = StopWithin;
+        });
         services.AddSingleton(new MigrationSource(migrations ?? Assembly.GetCallingAssembly()));
         builder.AddTelemetry(name);
         // Each statement and request is a span already; as log lines they would bury what matters.
@@ -109,7 +117,8 @@ public static class ServiceHosting
         services.AddSingleton(provider => new ChangeFeed(
             provider.GetRequiredService<OutboxStore>(),
             provider.GetRequiredService<INudges>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
         services.AddHostedService<OutboxDelivery>();
         services.AddHostedService<Retention>();
         if (name != MetricsService)

@@ -25,16 +25,18 @@ public sealed class ChangeFeed
     private readonly OutboxStore _outbox;
     private readonly INudges _nudges;
     private readonly TimeProvider _time;
+    private readonly CancellationToken _stopping;
 
-    internal ChangeFeed(OutboxStore outbox, INudges nudges, TimeProvider time) =>
-        (_outbox, _nudges, _time) = (outbox, nudges, time);
+    internal ChangeFeed(OutboxStore outbox, INudges nudges, TimeProvider time, CancellationToken stopping) =>
+        (_outbox, _nudges, _time, _stopping) = (outbox, nudges, time, stopping);
 
     /// <summary>The newest position: everything committed later comes after it.</summary>
     public async Task<long> PositionAsync(CancellationToken ct) => (await _outbox.ProgressAsync(ct)).LastSequence;
 
     /// <summary>Events of a resource type after a position and bookmarks between them, for as long as the caller
     /// reads.</summary>
-    /// <exception cref="ProblemException"><c>RESUME_TOKEN_TOO_OLD</c> (OutOfRange).</exception>
+    /// <exception cref="ProblemException"><c>RESUME_TOKEN_TOO_OLD</c> (OutOfRange); <c>STOPPING</c> (Unavailable).
+    /// </exception>
     public async IAsyncEnumerable<FeedMessage> ReadAsync(
         string resourceType, long after, [EnumeratorCancellation] CancellationToken ct)
     {
@@ -70,7 +72,21 @@ public sealed class ChangeFeed
 
             bookmarkAt = quiet || events.Count > 0 ? _time.GetUtcNow() + LookEvery : bookmarkAt;
             pulse.RaiseAt(bookmarkAt);
-            await pulse.WaitAsync(ct);
+            await WaitAsync(pulse, ct);
+        }
+    }
+
+    /// <summary>Waits for news. A service that stops ends its watches at once, so that their readers resume elsewhere.</summary>
+    private async ValueTask WaitAsync(Pulse pulse, CancellationToken ct)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, _stopping);
+        try
+        {
+            await pulse.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            throw Problem.Unavailable("STOPPING", "This process stops; resume with the last token.", TimeSpan.Zero);
         }
     }
 }

@@ -15,8 +15,6 @@ public static class Migrations
 {
     private const string JournalTable = "schema_versions";
 
-    private const string LockSql = "SELECT pg_advisory_lock(hashtext('migrations'), hashtext(current_schema()))";
-
     /// <summary>The one file of a service's <c>Migrations</c> folder that is documentation: the whole schema in one
     /// read.</summary>
     private const string SchemaDocument = ".schema.sql";
@@ -25,21 +23,15 @@ public static class Migrations
     /// <exception cref="InvalidOperationException">A script failed; the inner exception says why.</exception>
     public static async Task RunAsync(NpgsqlDataSource source, Assembly withEmbeddedSql, CancellationToken ct)
     {
-        // Closing the connection releases the lock, whatever happens.
-        await using var turn = await source.OpenConnectionAsync(ct);
-        await using var wait = new NpgsqlCommand(LockSql, turn) { CommandTimeout = 0 };
-        await wait.ExecuteNonQueryAsync(ct);
-        await using var where = new NpgsqlCommand("SELECT current_schema()", turn);
-        var schema = (string?)await where.ExecuteScalarAsync(ct)
+        await using var turn = await AdvisoryTurn.TakeAsync(source, "migrations", ct);
+        await using var where = source.CreateCommand("SELECT current_schema()");
+        var schema = await where.ExecuteScalarAsync(ct) as string
             ?? throw new InvalidOperationException("The role's search_path names no schema that exists.");
         var result = await Task.Run(() => Upgrade(source, schema, withEmbeddedSql), ct);
         if (!result.Successful)
         {
             throw new InvalidOperationException($"Migration {result.ErrorScript?.Name} failed.", result.Error);
         }
-
-        await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock_all()", turn);
-        await release.ExecuteNonQueryAsync(ct);
     }
 
     private static DatabaseUpgradeResult Upgrade(NpgsqlDataSource source, string schema, Assembly service) =>

@@ -139,8 +139,6 @@ internal sealed class OutboxDelivery : BackgroundService
                 ? await MarkAsync(known, ct)
                 : await RewindAsync(known, progress.PrunedThrough, ct);
         }
-
-        await OutboxStore.EndDeliveryTurnAsync(turn, ct);
     }
 
     private async Task<long> MarkAsync(long known, CancellationToken ct)

@@ -11,9 +11,6 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     private const string NumberLockSql =
         "SELECT pg_advisory_xact_lock(hashtext('outbox-numbering'), hashtext(current_schema()))";
 
-    private const string DeliveryLockSql =
-        "SELECT pg_advisory_lock(hashtext('outbox-delivery'), hashtext(current_schema()))";
-
     private const string NumberSql =
         """
         WITH unnumbered AS (
@@ -146,29 +143,9 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         return new OutboxProgress(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
     }
 
-    /// <summary>Waits for this process's turn to deliver; the lock lasts until the connection is disposed.</summary>
-    public async Task<NpgsqlConnection> DeliveryTurnAsync(CancellationToken ct)
-    {
-        var connection = await source.OpenConnectionAsync(ct);
-        try
-        {
-            await using var command = new NpgsqlCommand(DeliveryLockSql, connection) { CommandTimeout = 0 };
-            await command.ExecuteNonQueryAsync(ct);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
-
-    /// <summary>Ends the turn.</summary>
-    public static async Task EndDeliveryTurnAsync(NpgsqlConnection turn, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock_all()", turn);
-        await command.ExecuteNonQueryAsync(ct);
-    }
+    /// <summary>Waits for this process's turn to deliver.</summary>
+    public Task<AdvisoryTurn> DeliveryTurnAsync(CancellationToken ct) =>
+        AdvisoryTurn.TakeAsync(source, "outbox-delivery", ct);
 
     /// <summary>Everything up to here was taken in by the feed.</summary>
     public Task MarkDeliveredAsync(long through, CancellationToken ct) => SetAsync(MarkSql, through, ct);

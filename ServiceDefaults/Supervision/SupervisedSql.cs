@@ -56,7 +56,8 @@ internal sealed class SupervisedSql<TRow, TState>
             """;
         Release =
             $"""
-            UPDATE {table} SET claimed_until = NULL, claimed_by = NULL, next_attempt_at = LEAST(next_attempt_at, $3)
+            UPDATE {table} SET claimed_until = NULL, claimed_by = NULL,
+              next_attempt_at = CASE WHEN next_attempt_at IS NULL THEN NULL ELSE LEAST(next_attempt_at, $3) END
             WHERE id = $1 AND epoch = $2
             """;
         NextDue =

@@ -172,10 +172,11 @@ internal sealed class Turn<TRow, TState>(
             meter.StepEnded(store.Noun, state, answer, time.GetElapsedTime(started));
             return transition;
         }
-        catch (OperationCanceledException) when (IsCut(lease, stopping))
+        catch (Exception e) when (IsCut(lease, stopping))
         {
+            // Libraries wrap a cancellation in errors of their own; whatever it is called, it is not the world's failure.
             meter.StepEnded(store.Noun, state, "cut", time.GetElapsedTime(started));
-            throw;
+            throw e as OperationCanceledException ?? new OperationCanceledException("The step was cut.", e);
         }
         catch (Exception e)
         {
@@ -195,8 +196,9 @@ internal sealed class Turn<TRow, TState>(
         var step = rule.Step!(row, cut.Token);
         try
         {
-            // A step that ignores its token must not keep its slot; what it still does is fenced by the epoch.
-            var outcome = await step.WaitAsync(rule.Deadline + AbandonAfter, time, stopping);
+            // A step that ignores its token must not keep its slot; what it still does is fenced by the epoch. A stop
+            // is not waited for here: the step sees it in its own token and ends, or the stopping loop leaves it.
+            var outcome = await step.WaitAsync(rule.Deadline + AbandonAfter, time, default);
             await checkpoints.PassAsync("step.after", cut.Token);
             lease.Lost.ThrowIfCancellationRequested();
             return outcome;

@@ -41,6 +41,10 @@ public sealed class Endpoints
         var redis = health.RootElement.GetProperty("checks")[1];
         Assert.Equal("redis", redis.GetProperty("name").GetString());
         Assert.StartsWith("Redis does not answer", redis.GetProperty("reason").GetString(), StringComparison.Ordinal);
+
+        depot.Redis.Start();
+        await process.HearsOthersAsync(Ct);
+        Assert.DoesNotContain("Degraded", await GetAsync(process, "/health", HttpStatusCode.OK), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Grpc.Core;
@@ -127,7 +128,7 @@ public sealed class TheOutbox
         Assert.Equal(2, await outbox.PruneAsync(through: 3, keptMin: 1, later, max: 10, Ct));
 
         var feed = process.Services.GetRequiredService<ChangeFeed>();
-        var problem = await Assert.ThrowsAsync<Cloud.ServiceDefaults.Hosting.ProblemException>(
+        var problem = await Assert.ThrowsAsync<ProblemException>(
             async () => await feed.ReadAsync("parcel", 1, Ct).FirstAsync(Ct));
         Assert.Equal(("RESUME_TOKEN_TOO_OLD", StatusCode.OutOfRange), (problem.Reason, problem.Status));
         Assert.Equal(3, (await feed.ReadAsync("parcel", 2, Ct).FirstAsync(Ct)).Sequence);
@@ -159,6 +160,19 @@ public sealed class TheOutbox
 
         Assert.Equal(Through(12), seen.Select(m => m.Sequence));
         Assert.All(seen, m => Assert.Equal([1, 2, 3], m.Event!.Snapshot!));
+    }
+
+    [Fact]
+    public async Task A_stopping_process_ends_its_watches_so_that_they_resume_elsewhere()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var process = await depot.StartAsync(Ct);
+        await using var watch = process.Services.GetRequiredService<ChangeFeed>()
+            .ReadAsync("parcel", 0, Ct).GetAsyncEnumerator(Ct);
+        var next = watch.MoveNextAsync().AsTask();
+        await process.StopAsync(Ct);
+        var problem = await Assert.ThrowsAsync<ProblemException>(() => next);
+        Assert.Equal(("STOPPING", StatusCode.Unavailable), (problem.Reason, problem.Status));
     }
 
     [Fact]
