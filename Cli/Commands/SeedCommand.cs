@@ -42,6 +42,7 @@ internal static class SeedCommand
                     session, parsed.GetValue(kubeconfig)!, parsed.GetValue(contexts)!, limit.Token);
                 await ServerAsync(
                     session, parsed.GetValue(host)!, parsed.GetValue(port), parsed.GetValue(user)!, limit.Token);
+                await ClustersAreReadyAsync(session, limit.Token);
                 await WorkspaceAsync(session, limit.Token);
                 return ExitCode.Done;
             }
@@ -71,6 +72,17 @@ internal static class SeedCommand
                     Context = context,
                 },
                 cancellationToken: ct), ct);
+        }
+    }
+
+    /// <summary>Only a first workspace asks for a place before there can be one; waiting here spares it the retry.</summary>
+    private static async Task ClustersAreReadyAsync(Session session, CancellationToken ct)
+    {
+        while ((await Patiently(() => ClusterCommands.AllAsync(session, showDeleted: false, ct), ct))
+            .Exists(cluster => cluster.State.StartsWith("provision-", StringComparison.Ordinal)
+                || cluster.State.EndsWith("-requested", StringComparison.Ordinal)))
+        {
+            await Task.Delay(Pause, TimeProvider.System, ct);
         }
     }
 
