@@ -22,6 +22,9 @@ public sealed class FeedWorld : IAsyncLifetime
 
     public RedisServer Redis => _redis;
 
+    /// <summary>The service's own tables.</summary>
+    public string OwnConnectionString => _database!.ConnectionString;
+
     public Proto.EventService.EventServiceClient Events => new(Service.Channel);
 
     public Proto.EventIngestionService.EventIngestionServiceClient Ingestion => new(Service.Channel);
