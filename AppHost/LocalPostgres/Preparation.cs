@@ -12,7 +12,12 @@ public sealed record PreparationOptions(
     string Database,
     IReadOnlyDictionary<string, string> Roles,
     string? Provisioner,
-    string? ProvisionerPassword);
+    string? ProvisionerPassword)
+{
+    /// <summary>Closes the server's own databases to all but the provisioner, so that the roles made with it reach their
+    /// own databases only. For a server that is ours alone: somebody else's may have roles that need them.</summary>
+    public bool CloseMaintenanceDatabases { get; init; }
+}
 
 /// <summary>
 /// Creates the services' database, roles and schemas on a server, whoever runs that server. Can be repeated: what exists
@@ -66,6 +71,16 @@ public static class Preparation
         {
             await EnsureRoleAsync(
                 connection, provisioner, options.ProvisionerPassword ?? "", "LOGIN CREATEDB CREATEROLE", cancellationToken);
+            if (options.CloseMaintenanceDatabases)
+            {
+                await ExecuteAsync(
+                    connection,
+                    $"""
+                    REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
+                    GRANT CONNECT ON DATABASE postgres TO {Quoted(provisioner)};
+                    """,
+                    cancellationToken);
+            }
         }
 
         await transaction.CommitAsync(cancellationToken);

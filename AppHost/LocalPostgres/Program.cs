@@ -23,7 +23,7 @@ internal static class Program
         {
             var settings = configuration.GetSection("Postgres");
             return settings["Server"] is { Length: > 0 } server
-                ? await PrepareAsync(server, settings, log, lifetime.ApplicationStopping)
+                ? await PrepareAsync(server, isOurs: false, settings, log, lifetime.ApplicationStopping)
                 : await ServeAsync(settings, log, lifetime.ApplicationStopping);
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
@@ -54,7 +54,7 @@ internal static class Program
         };
         log.LogInformation("Starting PostgreSQL on 127.0.0.1:{Port} with data in {Directory}", options.Port, options.Directory);
         await using var server = await PostgresProcess.StartAsync(options, stopping);
-        await PrepareAsync(server.ConnectionString, settings, log, stopping);
+        await PrepareAsync(server.ConnectionString, isOurs: true, settings, log, stopping);
         log.LogInformation(
             "PostgreSQL {Major} from {Directory} is ready", server.Binaries.Major, server.Binaries.Directory);
         var stopped = new TaskCompletionSource();
@@ -71,13 +71,16 @@ internal static class Program
     }
 
     private static async Task<int> PrepareAsync(
-        string server, IConfiguration settings, ILogger log, CancellationToken stopping)
+        string server, bool isOurs, IConfiguration settings, ILogger log, CancellationToken stopping)
     {
         var options = new PreparationOptions(
             settings["Database"] ?? "cloud",
             settings.GetSection("Roles").GetChildren().ToDictionary(role => role.Key, role => role.Value ?? ""),
             settings["Provisioner"],
-            settings["ProvisionerPassword"]);
+            settings["ProvisionerPassword"])
+        {
+            CloseMaintenanceDatabases = isOurs,
+        };
         log.LogInformation("Ensuring database {Database} with roles {Roles}", options.Database, options.Roles.Keys);
         await Preparation.RunAsync(server, options, stopping);
         return 0;
