@@ -17,7 +17,8 @@ public sealed class DocumentTests(PoolWorld world) : IClassFixture<PoolWorld>
     // The tables only name the journeys' steps; drawing them runs none.
     public static TheoryData<string> Diagrams { get; } =
     [
-        Diagram.Of(new DatabaseServerRules(new Registration(null!, null!, null!), new Cloud.DatabaseServers.Deletion())),
+        Diagram.Of(new DatabaseServerRules(
+            new Registration(null!, null!, null!), new Cloud.DatabaseServers.Deletion())),
         Diagram.Of(new LogicalDatabaseRules(new Creation(null!), new Cloud.LogicalDatabases.Deletion(null!, null!))),
     ];
 

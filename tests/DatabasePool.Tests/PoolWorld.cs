@@ -82,7 +82,9 @@ public sealed class PoolWorld : IAsyncLifetime
         _ = _service.Services;
     }
 
-    /// <summary>The running process is gone without a word; a new one starts once its lease and claim have run out.</summary>
+    /// <summary>
+    /// The running process is gone without a word; a new one starts once its lease and claim have run out.
+    /// </summary>
     public async Task ReviveAsync(CancellationToken ct)
     {
         await Service.DisposeAsync();

@@ -55,7 +55,10 @@ public sealed class FeedWorld : IAsyncLifetime
 
     /// <summary>An event as a source hands it in.</summary>
     public static Proto.Event Event(
-        long sourceSequence, string resource = "installations/a", string oldState = "", string newState = "stable") => new()
+        long sourceSequence,
+        string resource = "installations/a",
+        string oldState = "",
+        string newState = "stable") => new()
         {
             SourceSequence = sourceSequence,
             ResourceType = resource.StartsWith("installations/", StringComparison.Ordinal) ? "installation" : "cluster",

@@ -88,7 +88,8 @@ internal static class DatabaseServerChecks
             "host" => (
                 server.Host.Length is 0 or > HostLengthMax || Uri.CheckHostName(server.Host) == UriHostNameType.Unknown,
                 "must be a host name or an IP address, without port"),
-            "port" => (server.Port is < 0 or > PortMax, $"must be 1 to {PortMax}, or 0 for {DatabaseServer.PortDefault}"),
+            "port" => (
+                server.Port is < 0 or > PortMax, $"must be 1 to {PortMax}, or 0 for {DatabaseServer.PortDefault}"),
             "admin_user" => (
                 server.AdminUser.Length is 0 or > RoleLengthMax || server.AdminUser.Any(char.IsControl),
                 $"must be a PostgreSQL role: 1 to {RoleLengthMax} characters"),
@@ -96,7 +97,8 @@ internal static class DatabaseServerChecks
                 server.MaxDatabases is < 0 or > MaxDatabasesMax,
                 $"must be 1 to {MaxDatabasesMax}, or 0 for {DatabaseServer.MaxDatabasesDefault}"),
             "weight" => (
-                server.Weight is < 0 or > WeightMax, $"must be 1 to {WeightMax}, or 0 for {DatabaseServer.WeightDefault}"),
+                server.Weight is < 0 or > WeightMax,
+                $"must be 1 to {WeightMax}, or 0 for {DatabaseServer.WeightDefault}"),
             "ssl_mode" => (
                 server.SslMode.Length > 0 && !SslModes.All.Contains(server.SslMode),
                 $"must be one of {string.Join(", ", SslModes.All)}, or empty"),

@@ -107,7 +107,8 @@ public sealed class DatabaseServerService(
                 async (tx, ct) =>
                 {
                     var locked = await store.LockAsync(tx, id, ct) ?? throw Problem.NotFound(DatabaseServer.NameOf(id));
-                    var row = await store.ChangeAsync(tx, id, server => wanted = Changed(server, request), "updated", ct);
+                    var row = await store.ChangeAsync(
+                        tx, id, server => wanted = Changed(server, request), "updated", ct);
                     if (row!.State == Stable && Choice.RefusalOf(locked) is not null)
                     {
                         await room.Opened()(tx, ct);
@@ -241,7 +242,9 @@ public sealed class DatabaseServerService(
     private async Task<DatabaseServer> FindAsync(string name, CancellationToken ct) =>
         await store.FindCountedAsync(ResourceName.IdOf(name, Collection), ct) ?? throw Problem.NotFound(name);
 
-    /// <summary>Runs a write and says whose value it clashes with; the indexes decide, since two may come at once.</summary>
+    /// <summary>
+    /// Runs a write and says whose value it clashes with; the indexes decide, since two may come at once.
+    /// </summary>
     private static async Task<Proto.DatabaseServer> WriteAsync(
         Func<DatabaseServer?> wanted, Func<Task<Proto.DatabaseServer>> write)
     {

@@ -21,7 +21,9 @@ public sealed class Registration(PostgresServers servers, AdminPasswords passwor
     /// <summary>How often one that did not answer is asked again; databases on it wait for that.</summary>
     public static readonly TimeSpan RecheckInterval = TimeSpan.FromSeconds(30);
 
-    /// <summary>provisioning-requested: what does not do ends in provisioning-failed at once, where it is seen.</summary>
+    /// <summary>
+    /// provisioning-requested: what does not do ends in provisioning-failed at once, where it is seen.
+    /// </summary>
     public async Task<Answer> CheckAsync(DatabaseServer server, CancellationToken ct)
     {
         try
@@ -34,7 +36,9 @@ public sealed class Registration(PostgresServers servers, AdminPasswords passwor
         }
     }
 
-    /// <summary>provisioning-failed: tried again at growing intervals, since any of its causes may be cured there.</summary>
+    /// <summary>
+    /// provisioning-failed: tried again at growing intervals, since any of its causes may be cured there.
+    /// </summary>
     public async Task<Answer> CheckAgainAsync(DatabaseServer server, CancellationToken ct) =>
         await AdmitAsync(server, ct);
 

@@ -9,8 +9,8 @@ namespace Cloud.LogicalDatabases;
 /// <summary>
 /// Hands out what an application connects with. The password is made here, its verifier set on the server, and the
 /// answer is the only place that ever has it: asking again makes a new one. Issuing takes the server's lock of that
-/// database before it asks whether the holder may still have it, so of two holders the one with the higher epoch ends up
-/// with the password that works, whatever their order.
+/// database before it asks whether the holder may still have it, so of two holders the one with the higher epoch ends
+/// up with the password that works, whatever their order.
 /// </summary>
 public sealed class Credentials(PostgresServers servers, DatabaseServerStore serverStore, AdminPasswords passwords)
 {

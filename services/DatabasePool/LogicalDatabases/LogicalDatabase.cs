@@ -58,7 +58,9 @@ public sealed record LogicalDatabase : SupervisedRow<LogicalDatabaseState>
     /// <summary>Resource name of the installation.</summary>
     public string Installation => InstallationNameOf(InstallationId);
 
-    /// <summary>Name of the database on the server: the predecessor's form, derived, so that it needs no memory.</summary>
+    /// <summary>
+    /// Name of the database on the server: the predecessor's form, derived, so that it needs no memory.
+    /// </summary>
     public string DatabaseName => $"cloud_{InstallationId}";
 
     /// <summary>Name of the role that owns it.</summary>

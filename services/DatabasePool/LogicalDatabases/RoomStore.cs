@@ -9,7 +9,9 @@ namespace Cloud.LogicalDatabases;
 /// </summary>
 public sealed class RoomStore(Database database)
 {
-    /// <summary>Installations told at once, oldest refusal first; those that are refused again stay in the list.</summary>
+    /// <summary>
+    /// Installations told at once, oldest refusal first; those that are refused again stay in the list.
+    /// </summary>
     private const int ToldAtOnceMax = 200;
 
     /// <summary>An installation that has not asked for so long does not wait any more.</summary>
@@ -34,7 +36,8 @@ public sealed class RoomStore(Database database)
 
     /// <summary>Notes that an installation has what it asked for, or asks no more.</summary>
     public Task ServedAsync(DatabaseTransaction tx, string installationId, CancellationToken ct) =>
-        ExecuteAsync(tx, "DELETE FROM room_requests WHERE installation_id = @installationId", new { installationId }, ct);
+        ExecuteAsync(
+            tx, "DELETE FROM room_requests WHERE installation_id = @installationId", new { installationId }, ct);
 
     /// <summary>A write for the transaction in which room appears: tells the waiting once it is committed.</summary>
     public Func<DatabaseTransaction, CancellationToken, Task> Opened() => TellInstallationsAsync;
@@ -70,6 +73,7 @@ public sealed class RoomStore(Database database)
         }
     }
 
-    private static Task<int> ExecuteAsync(DatabaseTransaction tx, string sql, object parameters, CancellationToken ct) =>
+    private static Task<int> ExecuteAsync(
+        DatabaseTransaction tx, string sql, object parameters, CancellationToken ct) =>
         tx.Connection.ExecuteAsync(new CommandDefinition(sql, parameters, tx.Transaction, cancellationToken: ct));
 }

@@ -30,7 +30,9 @@ public static class CustomerDatabase
           FROM pg_database WHERE datname = $1
         """;
 
-    /// <summary>What PostgreSQL writes as connection limit of a database whose DROP was cut: only dropping helps.</summary>
+    /// <summary>
+    /// What PostgreSQL writes as connection limit of a database whose DROP was cut: only dropping helps.
+    /// </summary>
     private const int InvalidDatabase = -2;
 
     /// <summary>
@@ -55,7 +57,9 @@ public static class CustomerDatabase
             var strategy = connection.PostgreSqlVersion.Major >= StrategyVersion ? " STRATEGY wal_log" : "";
             // template0: nobody can be connected to it, so that many can be made at once.
             await ExecuteAsync(
-                connection, $"CREATE DATABASE {database} OWNER {role} TEMPLATE template0 ENCODING 'UTF8'{strategy}", ct);
+                connection,
+                $"CREATE DATABASE {database} OWNER {role} TEMPLATE template0 ENCODING 'UTF8'{strategy}",
+                ct);
         }
 
         await ExecuteAsync(
@@ -135,7 +139,10 @@ public static class CustomerDatabase
     /// <summary>Null when there is no such role; else whether we may act as it.</summary>
     private static async Task<bool?> HasRoleAsync(NpgsqlConnection connection, string roleName, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(RoleSql, connection) { Parameters = { new() { Value = roleName } } };
+        await using var command = new NpgsqlCommand(RoleSql, connection)
+        {
+            Parameters = { new() { Value = roleName } },
+        };
         return (bool?)await command.ExecuteScalarAsync(ct);
     }
 
@@ -162,8 +169,8 @@ public static class CustomerDatabase
         {
             throw new StepException(
                 ServerErrors.NameTaken,
-                $"A database {spec.DatabaseName} is there already and belongs to \"{owner}\", not to this installation. "
-                + "Rename or remove it by hand.",
+                $"A database {spec.DatabaseName} is there already and belongs to \"{owner}\", not to this "
+                + "installation. Rename or remove it by hand.",
                 Fault.Operator,
                 retryable: false);
         }

@@ -8,7 +8,9 @@ namespace Cloud.Providers;
 /// </summary>
 internal sealed class DatabaseLock : IAsyncDisposable
 {
-    /// <summary>How long giving the lock back may take; past it the connection is closed, which gives it back too.</summary>
+    /// <summary>
+    /// How long giving the lock back may take; past it the connection is closed, which gives it back too.
+    /// </summary>
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(2);
 
     private readonly NpgsqlConnection _connection;

@@ -7,10 +7,11 @@ namespace Cloud.Providers;
 /// <summary>
 /// The customers' PostgreSQL servers, spoken to as the administrating role.
 /// <para>
-/// Work on one database is fenced on the server itself: <see cref="ActAsync"/> takes a session-level advisory lock named
-/// after the database, then asks whether the caller is still the one who may act, then acts, all on one connection. A
-/// worker that was paused in the middle holds the lock as long as its session lives, so nobody acts beside it; one whose
-/// session died cannot act at all. That is why a stale creation cannot bring back what a deletion removed.
+/// Work on one database is fenced on the server itself: <see cref="ActAsync"/> takes a session-level advisory lock
+/// named after the database, then asks whether the caller is still the one who may act, then acts, all on one
+/// connection. A worker that was paused in the middle holds the lock as long as its session lives, so nobody acts
+/// beside it; one whose session died cannot act at all. That is why a stale creation cannot bring back what a deletion
+/// removed.
 /// </para>
 /// <para>
 /// A server has its own small pool and its own gate. A dead one costs its callers <see cref="ConnectTimeout"/> each and

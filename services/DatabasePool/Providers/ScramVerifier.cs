@@ -10,7 +10,9 @@ namespace Cloud.Providers;
 /// </summary>
 public static class ScramVerifier
 {
-    /// <summary>PostgreSQL's own default; the key is a random 40-character one, so that more rounds buy nothing.</summary>
+    /// <summary>
+    /// PostgreSQL's own default; the key is a random 40-character one, so that more rounds buy nothing.
+    /// </summary>
     private const int Iterations = 4096;
 
     private const int SaltBytes = 16;

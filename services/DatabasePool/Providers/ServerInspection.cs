@@ -39,7 +39,7 @@ internal static class ServerInspection
                 ServerErrors.TooOld,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"The server runs PostgreSQL {report.Version}; {OldestVersionNumber / 10000} is the oldest supported."),
+                    $"The server runs PostgreSQL {report.Version}; it must be {OldestVersionNumber / 10000} or newer."),
                 Fault.Operator,
                 retryable: false);
         }

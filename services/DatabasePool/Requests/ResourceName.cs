@@ -6,7 +6,9 @@ namespace Cloud.Requests;
 /// <summary>Resource names in requests: <c>collection/{id}</c>.</summary>
 public static class ResourceName
 {
-    /// <summary>The id in a name; a name of another form is a problem of the request, answered by an empty id.</summary>
+    /// <summary>
+    /// The id in a name; a name of another form is a problem of the request, answered by an empty id.
+    /// </summary>
     public static string IdOf(string name, string collection, string field, FieldProblems problems)
     {
         var prefix = collection + "/";

@@ -136,7 +136,8 @@ public sealed class EventService(
     private static ProblemException TooOld(FeedPosition position) =>
         Problem.TokenExpired((position.PrunedThrough + 1).ToString(CultureInfo.InvariantCulture));
 
-    private async Task<long> StartAsync(Proto.WatchEventsRequest request, Proto.EventFilter filter, CancellationToken ct)
+    private async Task<long> StartAsync(
+        Proto.WatchEventsRequest request, Proto.EventFilter filter, CancellationToken ct)
     {
         var problems = Check(filter);
         var position = await store.PositionAsync(ct);
@@ -161,7 +162,9 @@ public sealed class EventService(
         return request.AfterSequence >= position.PrunedThrough ? request.AfterSequence : throw TooOld(position);
     }
 
-    /// <summary>Sends what matches, at most one read; answers up to where everything was sent or did not match.</summary>
+    /// <summary>
+    /// Sends what matches, at most one read; answers up to where everything was sent or did not match.
+    /// </summary>
     private async Task<long> SendAsync(
         Proto.EventFilter filter,
         long at,

@@ -9,9 +9,9 @@ using Proto = Cloud.Protos.Metrics.V1;
 namespace Cloud.Events;
 
 /// <summary>
-/// The feed's tables. Taking in holds the lock of the one row of <c>feed</c> until it commits: sequences therefore become
-/// visible in their order and without gaps, whichever replica takes in. That bounds taking in to one batch at a time,
-/// some 20,000 events a second, a hundred times what a fleet of ten thousand makes on its worst day.
+/// The feed's tables. Taking in holds the lock of the one row of <c>feed</c> until it commits: sequences therefore
+/// become visible in their order and without gaps, whichever replica takes in. That bounds taking in to one batch at a
+/// time, which is far more than the changes of a fleet of ten thousand need.
 /// </summary>
 public sealed class EventStore(Database database)
 {
@@ -54,8 +54,8 @@ public sealed class EventStore(Database database)
     }
 
     /// <summary>
-    /// Takes a source's events in, which must be in the order of their source sequence and without gaps among themselves.
-    /// Known ones are skipped.
+    /// Takes a source's events in, which must be in the order of their source sequence and without gaps among
+    /// themselves. Known ones are skipped.
     /// </summary>
     /// <returns>The highest source sequence known afterwards.</returns>
     /// <exception cref="SequenceGapException">They do not continue what is known.</exception>
@@ -65,7 +65,9 @@ public sealed class EventStore(Database database)
             async (tx, token) =>
             {
                 var last = await tx.Connection.QuerySingleAsync<long>(new CommandDefinition(
-                    "SELECT last_sequence FROM feed FOR UPDATE", transaction: tx.Transaction, cancellationToken: token));
+                    "SELECT last_sequence FROM feed FOR UPDATE",
+                    transaction: tx.Transaction,
+                    cancellationToken: token));
                 var known = await tx.Connection.QuerySingleOrDefaultAsync<long>(new CommandDefinition(
                     "SELECT source_sequence FROM sources WHERE source = @source",
                     new { source },

@@ -7,8 +7,9 @@ namespace Cloud.Events;
 /// Wakes whoever follows the feed, in every replica: PostgreSQL announces each commit that made it longer
 /// (NOTIFY on <see cref="EventStore.Channel"/>), one connection of this process listens.
 /// <para>
-/// Guarantee: a waiter that took its <see cref="NextAsync"/> before it read the feed misses nothing. Lost connections are
-/// made again with a growing pause, and everybody is woken once afterwards, since announcements made meanwhile are gone.
+/// Guarantee: a waiter that took its <see cref="NextAsync"/> before it read the feed misses nothing. Lost connections
+/// are made again with a growing pause, and everybody is woken once afterwards, since announcements made meanwhile are
+/// gone.
 /// </para>
 /// </summary>
 public sealed class FeedSignal(Database database, SchemaGate schema, TimeProvider time, ILogger<FeedSignal> log)

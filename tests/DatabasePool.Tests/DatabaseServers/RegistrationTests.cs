@@ -48,7 +48,12 @@ public sealed class RegistrationTests(PoolWorld world) : IClassFixture<PoolWorld
             {
                 DatabaseServer = new Proto.DatabaseServer
                 {
-                    DisplayName = " ", Host = "not a host", Port = 70_000, MaxDatabases = -1, Weight = 1001, SslMode = "maybe",
+                    DisplayName = " ",
+                    Host = "not a host",
+                    Port = 70_000,
+                    MaxDatabases = -1,
+                    Weight = 1001,
+                    SslMode = "maybe",
                 },
             },
             cancellationToken: Ct));

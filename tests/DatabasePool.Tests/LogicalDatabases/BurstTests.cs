@@ -13,7 +13,7 @@ public sealed class BurstTests(PoolWorld world) : IClassFixture<PoolWorld>
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_burst_is_spread_by_weight_fills_no_server_over_its_limit_and_tells_those_without_room_when_there_is()
+    public async Task A_burst_fills_no_server_over_its_limit_and_those_without_room_are_told_when_there_is()
     {
         var small = await world.StableServerAsync(Ct, "127.0.0.1", maxDatabases: 30, weight: 300);
         var large = await world.StableServerAsync(Ct, "localhost", maxDatabases: 60, weight: 300);
@@ -34,7 +34,9 @@ public sealed class BurstTests(PoolWorld world) : IClassFixture<PoolWorld>
         var placed = answers.Where(answer => answer.Name.Length > 0).ToList();
         var refused = answers.Where(answer => answer.Name.Length == 0).ToList();
         Assert.Equal((90, 10), (placed.Count, refused.Count));
-        Assert.All(refused, answer => Assert.Contains("is full: 30 of 30 databases", answer.Reason, StringComparison.Ordinal));
+        Assert.All(
+            refused,
+            answer => Assert.Contains("is full: 30 of 30 databases", answer.Reason, StringComparison.Ordinal));
         Assert.Equal(30, await CountAsync(small.Name));
         Assert.Equal(60, await CountAsync(large.Name));
         foreach (var answer in placed)

@@ -28,7 +28,9 @@ public sealed class CreationTests(PoolWorld world) : IClassFixture<PoolWorld>, I
 
         var database = await world.StableDatabaseAsync(id, Ct);
 
-        Assert.Equal(($"cloud_{id}", $"user_{id}", 20), (database.DatabaseName, database.RoleName, database.ConnectionLimit));
+        Assert.Equal(
+            ($"cloud_{id}", $"user_{id}", 20),
+            (database.DatabaseName, database.RoleName, database.ConnectionLimit));
         Assert.Equal(
             $"user_{id}",
             await CustomerServer.AskAsync<string>(

@@ -37,7 +37,8 @@ public sealed class CredentialsTests(PoolWorld world) : IClassFixture<PoolWorld>
             database.DatabaseName,
             await CustomerServer.AskAsync<string>(
                 CustomerServer.AsApplication(credentials), "SELECT current_database()::text", Ct));
-        var after = await world.Databases.GetLogicalDatabaseAsync(new() { Name = database.Name }, cancellationToken: Ct);
+        var after = await world.Databases.GetLogicalDatabaseAsync(
+            new() { Name = database.Name }, cancellationToken: Ct);
         Assert.NotNull(after.CredentialsIssueTime);
     }
 
@@ -98,21 +99,14 @@ public sealed class CredentialsTests(PoolWorld world) : IClassFixture<PoolWorld>
         var database = await world.StableDatabaseAsync(ResourceId.New(), Ct);
 
         var answers = await Task.WhenAll(Enumerable.Range(1, 8).Select(async epoch =>
-        {
-            try
-            {
-                return (Epoch: epoch, Credentials: (Proto.LogicalDatabaseCredentials?)await IssueAsync(database, epoch));
-            }
-            catch (RpcException refused) when (refused.StatusCode is StatusCode.Aborted or StatusCode.Unavailable)
-            {
-                return (Epoch: epoch, Credentials: (Proto.LogicalDatabaseCredentials?)null);
-            }
-        }));
+            (Epoch: epoch, Credentials: await TryIssueAsync(database, epoch))));
 
         var issued = answers.Where(answer => answer.Credentials is not null).OrderBy(answer => answer.Epoch).ToList();
         Assert.NotEmpty(issued);
         Assert.Equal(
-            1, await CustomerServer.AskAsync<int>(CustomerServer.AsApplication(issued[^1].Credentials!), "SELECT 1", Ct));
+            1,
+            await CustomerServer.AskAsync<int>(
+                CustomerServer.AsApplication(issued[^1].Credentials!), "SELECT 1", Ct));
     }
 
     [Fact]
@@ -139,6 +133,19 @@ public sealed class CredentialsTests(PoolWorld world) : IClassFixture<PoolWorld>
         Assert.Equal(StatusCode.NotFound, unknown.Code);
         Assert.Equal(StatusCode.InvalidArgument, malformed.Code);
         Assert.Equal(["name", "holder_epoch"], malformed.Fields);
+    }
+
+    /// <summary>Null when another holder was first, or is just being served.</summary>
+    private async Task<Proto.LogicalDatabaseCredentials?> TryIssueAsync(Proto.LogicalDatabase database, long epoch)
+    {
+        try
+        {
+            return await IssueAsync(database, epoch);
+        }
+        catch (RpcException refused) when (refused.StatusCode is StatusCode.Aborted or StatusCode.Unavailable)
+        {
+            return null;
+        }
     }
 
     private async Task<Proto.LogicalDatabaseCredentials> IssueAsync(Proto.LogicalDatabase database, long epoch) =>

@@ -47,13 +47,13 @@ public sealed class IngestionTests(FeedWorld world) : IClassFixture<FeedWorld>
     public async Task Everything_wrong_with_a_request_is_said_at_once()
     {
         var refusal = await Refusal.OfAsync(world.Ingestion.AppendEventsAsync(
-            new Proto.AppendEventsRequest { Events = { new Proto.Event(), FeedWorld.Event(7) } }, cancellationToken: Ct));
+            new() { Events = { new Proto.Event(), FeedWorld.Event(7) } }, cancellationToken: Ct));
 
         Assert.Equal(StatusCode.InvalidArgument, refusal.Code);
         Assert.Equal(
             [
-                "source", "events[0].source_sequence", "events[0].resource_type", "events[0].resource", "events[0].type",
-                "events[0].occur_time", "events[1].source_sequence",
+                "source", "events[0].source_sequence", "events[0].resource_type", "events[0].resource",
+                "events[0].type", "events[0].occur_time", "events[1].source_sequence",
             ],
             refusal.Fields);
     }
@@ -81,7 +81,7 @@ public sealed class IngestionTests(FeedWorld world) : IClassFixture<FeedWorld>
             {
                 var events = Enumerable.Range((batch * size) + 1, size).Select(n => FeedWorld.Event(n));
                 await replicas[(source + batch) % 2].AppendEventsAsync(
-                    new Proto.AppendEventsRequest { Source = $"busy-{source}", Events = { events } }, cancellationToken: Ct);
+                    new() { Source = $"busy-{source}", Events = { events } }, cancellationToken: Ct);
             }
         }));
 

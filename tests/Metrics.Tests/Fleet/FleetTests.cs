@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Cloud.Metrics.Tests.Fleet;
 
-/// <summary>Runs alone: OpenTelemetry listens to a whole process, and another class's service counts its own fleet.</summary>
+/// <summary>
+/// Runs alone: OpenTelemetry listens to a whole process, and another class's service counts its own fleet.
+/// </summary>
 [CollectionDefinition("alone", DisableParallelization = true)]
 public sealed class Alone;
 
@@ -52,7 +54,8 @@ public sealed class FleetTests(FeedWorld world) : IClassFixture<FeedWorld>
             "update-failed", "update-in-progress", "wake-up-requested",
         ];
 
-        var status = FleetService.ToProto(new FleetCounts([.. states.Select(s => new StateCount("installation", s, 1))], [], 0));
+        var status = FleetService.ToProto(
+            new FleetCounts([.. states.Select(s => new StateCount("installation", s, 1))], [], 0));
 
         Assert.Equal(
             (8, 1, 1, 3, 1, 2),
@@ -63,7 +66,10 @@ public sealed class FleetTests(FeedWorld world) : IClassFixture<FeedWorld>
     private async Task The_same_numbers_stand_on_the_metrics_page()
     {
         const string stable =
-            "cloud_fleet_resources{otel_scope_name=\"Cloud.Fleet\",resource_type=\"installation\",state=\"stable\"} 1\n";
+            """
+            cloud_fleet_resources{otel_scope_name="Cloud.Fleet",resource_type="installation",state="stable"} 1
+
+            """;
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         patience.CancelAfter(FeedWorld.Patience);
         using var client = world.Service.CreateClient();
