@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace Cloud.ServiceDefaults.Storage;
 
-/// <summary>A turn that processes of one service take by an advisory lock in PostgreSQL. It lives in a transaction of its
-/// own, because ending that gives the lock back for certain: a lock of the session would stay with the pooled connection.
-/// The connection's loss ends the turn too, which its holder learns at its next statement elsewhere, if ever; what is done
-/// in a turn must therefore be safe to do twice.</summary>
+/// <summary>A turn that processes of one service take by an advisory lock in PostgreSQL. It lives in a transaction of
+/// its own, because ending that gives the lock back for certain: a lock of the session would stay with the pooled
+/// connection. The connection's loss ends the turn too, and its holder may not learn of it; what is done in a turn must
+/// therefore be safe to do twice.</summary>
 internal sealed class AdvisoryTurn : IAsyncDisposable
 {
     private const string LockSql = "SELECT pg_advisory_xact_lock(hashtext($1), hashtext(current_schema()))";

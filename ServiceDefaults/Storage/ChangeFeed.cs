@@ -76,7 +76,7 @@ public sealed class ChangeFeed
         }
     }
 
-    /// <summary>Waits for news. A service that stops ends its watches at once, so that their readers resume elsewhere.</summary>
+    /// <summary>Waits for news. A service that stops ends its watches at once: readers resume elsewhere.</summary>
     private async ValueTask WaitAsync(Pulse pulse, CancellationToken ct)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, _stopping);

@@ -11,10 +11,11 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// claim in PostgreSQL takes its place.</summary>
 public sealed class Leases(RedisLink redis, Checkpoints checkpoints, ILogger<Leases> logger)
 {
-    /// <summary>How long a lease outlives a worker that died with it. Renewed at a third of it while held.</summary>
+    /// <summary>How long a lease outlives a worker that died with it. Renewed every few seconds while held.</summary>
     public static readonly TimeSpan Expiry = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan MinimumValidity = TimeSpan.FromSeconds(9);
+    /// <summary>What must be left of a lease when Redis has answered; a slower answer counts as refused.</summary>
+    private static readonly TimeSpan MinimumValidity = TimeSpan.FromSeconds(5);
 
     /// <summary>Takes the lease if it is free.</summary>
     /// <returns>Null when another worker has it.</returns>

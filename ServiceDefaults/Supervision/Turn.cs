@@ -52,8 +52,8 @@ internal sealed class Turn<TRow, TState>(
             {
                 meter.LeaseRefused(store.Noun);
 
-                // The holder heard the nudge too and looks again. But a slow Redis refuses leases that nobody holds, and
-                // a holder may have died: the row, which may wait for long, must not have to wait until then.
+                // The holder heard the nudge too and looks again. But a slow Redis refuses leases that nobody holds,
+                // and a holder may have died: the row, which may wait for long, must not have to wait until then.
                 var soon = item.Nudged ? await store.PullForwardAsync(item.Id, NudgedRetry, stopping) : null;
                 return new TurnEnd(LookAt: soon ?? time.GetUtcNow() + Leases.Expiry);
             }
@@ -174,7 +174,7 @@ internal sealed class Turn<TRow, TState>(
         }
         catch (Exception e) when (IsCut(lease, stopping))
         {
-            // Libraries wrap a cancellation in errors of their own; whatever it is called, it is not the world's failure.
+            // Libraries wrap a cancellation in errors of their own; by any name it is not the world's failure.
             meter.StepEnded(store.Noun, state, "cut", time.GetElapsedTime(started));
             throw e as OperationCanceledException ?? new OperationCanceledException("The step was cut.", e);
         }

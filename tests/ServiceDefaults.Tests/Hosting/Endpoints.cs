@@ -22,7 +22,8 @@ public sealed class Endpoints
         var process = await depot.StartAsync(Ct);
         await process.HearsOthersAsync(Ct);
         Assert.Equal(
-            """{"status":"Healthy","checks":[{"name":"postgresql","status":"Healthy"},{"name":"redis","status":"Healthy"}]}""",
+            """{"status":"Healthy","checks":[{"name":"postgresql","status":"Healthy"},"""
+                + """{"name":"redis","status":"Healthy"}]}""",
             await GetAsync(process, "/health/ready", HttpStatusCode.OK));
         Assert.Equal(
             """{"status":"Healthy","checks":[{"name":"self","status":"Healthy"}]}""",
@@ -44,7 +45,8 @@ public sealed class Endpoints
 
         depot.Redis.Start();
         await process.HearsOthersAsync(Ct);
-        Assert.DoesNotContain("Degraded", await GetAsync(process, "/health", HttpStatusCode.OK), StringComparison.Ordinal);
+        var again = await GetAsync(process, "/health", HttpStatusCode.OK);
+        Assert.DoesNotContain("Degraded", again, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -69,11 +71,13 @@ public sealed class Endpoints
         var health = await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest(), cancellationToken: Ct);
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
 
-        using var call = new ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo(cancellationToken: Ct);
+        var reflection = new ServerReflection.ServerReflectionClient(channel);
+        using var call = reflection.ServerReflectionInfo(cancellationToken: Ct);
         await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "" }, Ct);
         Assert.True(await call.ResponseStream.MoveNext(Ct));
         Assert.Contains(
-            call.ResponseStream.Current.ListServicesResponse.Service, service => service.Name == "grpc.health.v1.Health");
+            call.ResponseStream.Current.ListServicesResponse.Service,
+            service => service.Name == "grpc.health.v1.Health");
     }
 
     [Fact]

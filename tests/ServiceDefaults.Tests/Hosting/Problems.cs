@@ -130,7 +130,8 @@ public sealed class Problems
             behaviour();
             return Task.CompletedTask;
         });
-        var e = await Assert.ThrowsAsync<RpcException>(async () => await client.GetFleetStatusAsync(new(), cancellationToken: Ct));
+        var e = await Assert.ThrowsAsync<RpcException>(
+            async () => await client.GetFleetStatusAsync(new(), cancellationToken: Ct));
         Assert.Equal(expected, e.StatusCode);
         return e.GetRpcStatus()!;
     }

@@ -54,12 +54,15 @@ public sealed class WritesBeside
                 row,
                 (transaction, token) => CopyAsync(transaction, row.Id, "reserved-" + row.Id, token)));
 
-        private static async Task CopyAsync(DatabaseTransaction transaction, string id, string copy, CancellationToken ct)
+        private static async Task CopyAsync(
+            DatabaseTransaction transaction, string id, string copy, CancellationToken ct)
         {
             await using var command = new NpgsqlCommand(
                 """
-                INSERT INTO parcels (id, state, version, epoch, attempts, state_since, address, weight, fragile, stamps, stops, tags)
-                SELECT $2, 'deleted', 1, 0, 0, state_since, $2, weight, fragile, stamps, stops, tags FROM parcels WHERE id = $1
+                INSERT INTO parcels (id, state, version, epoch, attempts, state_since, address,
+                    weight, fragile, stamps, stops, tags)
+                SELECT $2, 'deleted', 1, 0, 0, state_since, $2, weight, fragile, stamps, stops, tags
+                FROM parcels WHERE id = $1
                 """,
                 transaction.Connection,
                 transaction.Transaction);
