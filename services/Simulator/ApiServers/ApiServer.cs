@@ -47,6 +47,11 @@ public sealed class ApiServer : IClusterApi, IDisposable
 
     public ObjectDeletion Deletion { get; }
 
+    /// <summary>
+    /// Where the output of a container (namespace, pod, container) is written; null keeps none. Set by who runs pods.
+    /// </summary>
+    public Func<string, string, string, string?>? LogPath { get; set; }
+
     /// <inheritdoc />
     public string ClusterName => Settings.Name;
 

@@ -122,9 +122,9 @@ internal sealed class RunningCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Http.Dispose();
         await _app.StopAsync(Ct);
         await _app.DisposeAsync();
+        Http.Dispose();
     }
 }
 

@@ -46,4 +46,13 @@ public sealed class Surviving
         Assert.Contains("\"code\":410", await watch.ReadLineAsync(TestContext.Current.CancellationToken),
             StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Open_watches_end_with_the_process()
+    {
+        var cluster = await RunningCluster.StartAsync();
+        using var watch = await cluster.WatchAsync(ConfigMaps + "?watch=1");
+        await cluster.DisposeAsync();
+        Assert.Null(await watch.ReadLineAsync(TestContext.Current.CancellationToken));
+    }
 }

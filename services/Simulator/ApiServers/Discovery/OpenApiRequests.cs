@@ -8,7 +8,7 @@ namespace Cloud.Simulator.ApiServers.Discovery;
 
 /// <summary>
 /// The OpenAPI documents: which paths take which kinds and that field validation happens on this side, so that
-/// <c>kubectl apply</c> leaves it to the server. They carry no schemas of built-in kinds.
+/// <c>kubectl apply</c> leaves it to the server. They carry the schemas of custom resources, not of built-in kinds.
 /// </summary>
 public sealed class OpenApiRequests(ApiServer server)
 {
@@ -68,7 +68,8 @@ public sealed class OpenApiRequests(ApiServer server)
         foreach (var group in server.Types.All.GroupBy(t => t.Group.Length == 0 ? "api/v1" : $"apis/{t.ApiVersion}"))
         {
             // Clients cache by this hash, so it changes with what is served.
-            var served = Encoding.UTF8.GetBytes(string.Join(',', group.Select(t => t.Plural)));
+            var served = Encoding.UTF8.GetBytes(
+                string.Join(',', group.Select(t => t.Plural + t.Schema.Source?.ToJsonString())));
             paths[group.Key] = new JsonObject
             {
                 ["serverRelativeURL"] = $"/openapi/v3/{group.Key}?hash={Convert.ToHexString(SHA256.HashData(served))}",
@@ -98,8 +99,25 @@ public sealed class OpenApiRequests(ApiServer server)
             ["openapi"] = "3.0.0",
             ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = "v1.33.4" },
             ["paths"] = paths,
-            ["components"] = new JsonObject { ["schemas"] = new JsonObject() },
+            ["components"] = new JsonObject { ["schemas"] = Schemas(types) },
         };
+    }
+
+    // What a definition says of its fields, so that kubectl explain can tell people.
+    private static JsonObject Schemas(IReadOnlyList<ResourceType> types)
+    {
+        var schemas = new JsonObject();
+        foreach (var type in types.Where(t => t.Custom is not null && t.Schema.Source is not null))
+        {
+            var schema = (JsonObject)type.Schema.Source!.DeepClone();
+            schema["x-kubernetes-group-version-kind"] = new JsonArray(new JsonObject
+            {
+                ["group"] = type.Group, ["version"] = type.Version, ["kind"] = type.Kind,
+            });
+            var group = string.Join('.', type.Group.Split('.').Reverse());
+            schemas[$"{group}.{type.Version}.{type.Kind}"] = schema;
+        }
+        return schemas;
     }
 
     private static JsonObject Operation(ResourceType type, string method) => new()

@@ -15,6 +15,9 @@ namespace Cloud.Simulator.ApiServers.Requests;
 /// <summary>Reading: one object, or a list, whole or in chunks that all show the same moment.</summary>
 public static class ListRequests
 {
+    /// <summary>Objects of a list after which it is sent on, so that a long one does not pile up in memory.</summary>
+    private const int ObjectsPerFlush = 100;
+
     /// <summary>Answers GET of one object.</summary>
     public static async Task GetAsync(ResourceRequest request, CancellationToken ct)
     {
@@ -63,8 +66,7 @@ public static class ListRequests
                     request.Type, page.Objects, metadata, request.Query("includeObject"), request.Now), 200, form, ct);
                 break;
             case Form.Object:
-                WriteList(request, page, metadata);
-                await request.Http.Response.BodyWriter.FlushAsync(ct);
+                await WriteListAsync(request, page, metadata, ct);
                 break;
             default:
                 var items = page.Objects.Select(o => o.ToJson())
@@ -82,7 +84,8 @@ public static class ListRequests
     }
 
     // Items of a built-in kind do not repeat apiVersion and kind; those of custom resources do.
-    private static void WriteList(ResourceRequest request, Page page, JsonObject metadata)
+    private static async Task WriteListAsync(
+        ResourceRequest request, Page page, JsonObject metadata, CancellationToken ct)
     {
         var type = request.Type;
         var to = Answers.Begin(request.Http);
@@ -90,14 +93,14 @@ public static class ListRequests
             $"\"metadata\":{metadata.ToJsonString()},\"items\":[";
         to.Write(Encoding.UTF8.GetBytes(head));
         var itemHead = type.Custom is null ? "{"u8.ToArray() : Answers.HeadOf(type);
-        var first = true;
-        foreach (var obj in page.Objects)
+        for (var i = 0; i < page.Objects.Count; i++)
         {
-            if (!first) to.Write(","u8);
-            first = false;
-            Answers.WriteObject(to, itemHead, obj);
+            if (i > 0) to.Write(","u8);
+            Answers.WriteObject(to, itemHead, page.Objects[i]);
+            if (i % ObjectsPerFlush == ObjectsPerFlush - 1) await request.Http.Response.BodyWriter.FlushAsync(ct);
         }
         to.Write("]}"u8);
+        await request.Http.Response.BodyWriter.FlushAsync(ct);
     }
 
     private static Page ReadPage(ResourceRequest request, Selection selection)

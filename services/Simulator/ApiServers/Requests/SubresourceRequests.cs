@@ -24,7 +24,7 @@ public static class SubresourceRequests
                 WriteRequests.ReplaceAsync(request, subresource, ct),
             ("binding", "pods") when HttpMethods.IsPost(method) => BindAsync(request, ct),
             ("eviction", "pods") when HttpMethods.IsPost(method) => EvictAsync(request, ct),
-            ("log", "pods") when HttpMethods.IsGet(method) => LogAsync(request, ct),
+            ("log", "pods") when HttpMethods.IsGet(method) => PodLogs.AnswerAsync(request, ct),
             ("token", "serviceaccounts") when HttpMethods.IsPost(method) => TokenAsync(request, ct),
             ("ephemeralcontainers", "pods") => StatusAsync(request, ct),
             _ => throw ApiErrors.NoSuchResource(),
@@ -121,15 +121,6 @@ public static class SubresourceRequests
             DryRun = request.IsDryRun,
         });
         await SuccessAsync(request, ct);
-    }
-
-    // What simulated containers print is nowhere kept; a pod that exists has an empty log.
-    private static async Task LogAsync(ResourceRequest request, CancellationToken ct)
-    {
-        if (request.Server.Store.Find(request.Type.StorageKey, request.Namespace, request.Name) is null)
-            throw ApiErrors.NotFound(request.Type, request.Name);
-        request.Http.Response.ContentType = "text/plain";
-        await request.Http.Response.WriteAsync("", ct);
     }
 
     private static async Task TokenAsync(ResourceRequest request, CancellationToken ct)

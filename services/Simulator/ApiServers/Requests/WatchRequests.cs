@@ -38,13 +38,15 @@ public static class WatchRequests
             ? TimeSpan.FromSeconds(seconds)
             : UsualTimeout * (1 + Random.Shared.NextDouble());
         using var ended = new CancellationTokenSource(timeout, request.Server.Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, ended.Token);
+        // Open watches would hold up the end of the process.
+        var stopping = request.Http.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, ended.Token, stopping);
         var stream = new Stream(request, selection, form);
         try
         {
             await stream.RunAsync(either.Token);
         }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested && !ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (either.IsCancellationRequested && !ct.IsCancellationRequested)
         {
             await stream.SendBookmarkAsync(ct);
         }

@@ -20,10 +20,6 @@ public sealed class ServedTypes
     /// <summary>The preferred version of "plural" or "plural.group"; null when it is not served.</summary>
     public ResourceType? ByResource(string resource) => _table.ByResource.GetValueOrDefault(resource);
 
-    /// <summary>The resource of an apiVersion and kind; null when it is not served.</summary>
-    public ResourceType? ByKind(string apiVersion, string kind) =>
-        _table.All.FirstOrDefault(t => t.ApiVersion == apiVersion && t.Kind == kind && !t.IsReview);
-
     /// <summary>Serves the versions of a definition; none withdraws it.</summary>
     public void Serve(string definition, IReadOnlyList<ResourceType> types)
     {

@@ -5,9 +5,6 @@ namespace Cloud.Simulator.ApiServers.Selectors;
 /// <summary>Which objects of a kind a list, watch or collection deletion is about.</summary>
 public sealed record Selection(string? Namespace, LabelSelector? Labels, FieldSelector? Fields)
 {
-    /// <summary>Everything.</summary>
-    public static Selection All { get; } = new(null, null, null);
-
     public bool Matches(StoredObject obj) =>
         (Namespace is null || obj.Namespace == Namespace)
         && (Labels is null || Labels.Matches(obj.Labels))

@@ -26,6 +26,7 @@ internal sealed class Journal : IDisposable
     private readonly string _directory;
     private FileStream _file;
     private long _number;
+    private long _length;
     private Task _compaction = Task.CompletedTask;
 
     private Journal(string directory, long number)
@@ -36,7 +37,7 @@ internal sealed class Journal : IDisposable
     }
 
     /// <summary>True when it is time for <see cref="Compact"/> and none is under way.</summary>
-    public bool IsLong => _file.Length > LongBytes && _compaction.IsCompleted;
+    public bool IsLong => _length > LongBytes && _compaction.IsCompleted;
 
     /// <summary>Reads what is kept in a directory and begins a new journal there.</summary>
     public static Journal Open(string directory, out Kept kept)
@@ -84,6 +85,7 @@ internal sealed class Journal : IDisposable
         var next = OpenFile(JournalPath(_number + 1));
         _file.Dispose();
         _file = next;
+        _length = 0;
         _number++;
         _compaction = Task.Run(() => WriteSnapshot(
             state.Select(s => (s.Key, s.Objects.Values.SelectMany(n => n.Values))), revision));
@@ -94,14 +96,14 @@ internal sealed class Journal : IDisposable
     // A write that fails half way must not leave a torn line for later ones to follow.
     private void Append(byte[] line)
     {
-        var end = _file.Length;
         try
         {
             _file.Write(line);
+            _length += line.Length;
         }
         catch (IOException)
         {
-            _file.SetLength(end);
+            _file.SetLength(_length);
             throw;
         }
     }

@@ -71,9 +71,6 @@ public sealed class ObjectStore : IDisposable
     /// <summary>How many objects of a kind there are.</summary>
     public int Count(string key) => ShelfOf(key).Objects.Values.Sum(n => n.Count);
 
-    /// <summary>Keys of the kinds that have, or had, objects.</summary>
-    public IReadOnlyCollection<string> Keys => [.. _shelves.Keys];
-
     /// <summary>Keeps a new version of an object under the next revision. Call under <see cref="Gate"/>.</summary>
     public StoredObject Put(string key, JsonObject obj)
     {
