@@ -21,8 +21,8 @@ public sealed record OperatorOptions
     public string Namespace { get; init; } = "mattermost-operator";
 
     /// <summary>
-    /// Name of this copy of the operator, unique among all that run: that of its pod (<c>POD_NAME</c>), or else a random
-    /// one. A container that is started again in the same pod is the same copy and goes on with its Lease at once.
+    /// Name of this copy of the operator, unique among all that run: its pod's (<c>POD_NAME</c>), or else a random one.
+    /// A container that is started again in the same pod is the same copy and goes on with its Lease at once.
     /// </summary>
     public string Instance { get; init; } = "";
 }

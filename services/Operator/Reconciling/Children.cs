@@ -28,13 +28,13 @@ public sealed class Children(KubernetesApi api)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var applied = await _applier.Apply(kind, desired, cache, force: true, cancellation);
-        if (!applied.Written || !IsPredecessors(applied.Object))
+        if (!IsPredecessors(applied.Object))
         {
             return applied.Object;
         }
 
-        await InheritFields(kind, applied.Object, cancellation);
         var key = ObjectKey.Of(desired);
+        await InheritFields(kind, key, cancellation);
         using var write = cache.BeginWrite(key);
         var settled = await _applier.Apply(kind, desired, live: null, force: true, cancellation);
         write.Complete(settled.Object);
@@ -56,36 +56,50 @@ public sealed class Children(KubernetesApi api)
     /// Turns the fields that the predecessor holds (it wrote with plain updates, and is known by the annotation among
     /// its fields) into fields that we applied. Otherwise nothing would ever remove one that is no longer wanted.
     /// </summary>
-    private async Task InheritFields<T>(ResourceKind<T> kind, T item, CancellationToken cancellation)
+    private async Task InheritFields<T>(ResourceKind<T> kind, ObjectKey key, CancellationToken cancellation)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
-        var entries = item.Metadata.ManagedFields ?? [];
-        var theirs = entries.Where(e => e.Operation == "Update" && string.IsNullOrEmpty(e.Subresource)
-            && Fields(e)["f:metadata"]?["f:annotations"]?[$"f:{Names.PredecessorAnnotation}"] is not null).ToList();
-        var ours = entries.FirstOrDefault(e => e.Operation == "Apply" && e.Manager == FieldManager);
-        if (theirs.Count == 0 || ours is null)
+        // Caches do not keep who manages which field.
+        var item = await api.Get(kind, key, cancellation);
+        if (!IsPredecessors(item))
         {
             return;
         }
 
-        var union = theirs.Select(Fields).Aggregate(Fields(ours), Merge);
-        ours.FieldsV1 = JsonSerializer.SerializeToElement(union);
-        var kept = entries.Except(theirs).ToList();
+        var entries = item.Metadata.ManagedFields ?? [];
+        var theirs = entries.Where(e => e.Operation == "Update" && string.IsNullOrEmpty(e.Subresource)
+            && Fields(e)["f:metadata"]?["f:annotations"]?[$"f:{Names.PredecessorAnnotation}"] is not null).ToList();
+        var ours = entries.FirstOrDefault(e => e.Operation == "Apply" && e.Manager == FieldManager);
         JsonArray patch =
         [
-            new JsonObject
-            {
-                ["op"] = "replace", ["path"] = "/metadata/managedFields",
-                ["value"] = JsonNode.Parse(KubernetesJson.Serialize(kept)),
-            },
             // Refused when anybody else wrote in between; the next pass tries again.
-            new JsonObject
-            {
-                ["op"] = "replace", ["path"] = "/metadata/resourceVersion",
-                ["value"] = item.Metadata.ResourceVersion,
-            },
+            Operation("replace", "/metadata/resourceVersion", item.Metadata.ResourceVersion),
+            Operation("remove", Annotation(Names.PredecessorAnnotation), null),
+            // Without its hash the object is applied anew, also when this process ends right here.
+            Operation("remove", Annotation(Applier.HashAnnotation), null),
         ];
-        await api.JsonPatch(kind, ObjectKey.Of(item), patch, FieldManager, cancellation);
+        if (theirs.Count > 0 && ours is not null)
+        {
+            ours.FieldsV1 = JsonSerializer.SerializeToElement(theirs.Select(Fields).Aggregate(Fields(ours), Merge));
+            var kept = JsonNode.Parse(KubernetesJson.Serialize(entries.Except(theirs).ToList()));
+            patch.Add(Operation("replace", "/metadata/managedFields", kept));
+        }
+
+        await api.JsonPatch(kind, key, patch, FieldManager, cancellation);
+    }
+
+    private static string Annotation(string name) =>
+        $"/metadata/annotations/{name.Replace("/", "~1", StringComparison.Ordinal)}";
+
+    private static JsonObject Operation(string op, string path, JsonNode? value)
+    {
+        var operation = new JsonObject { ["op"] = op, ["path"] = path };
+        if (value is not null)
+        {
+            operation["value"] = value;
+        }
+
+        return operation;
     }
 
     private static JsonObject Fields(V1ManagedFieldsEntry entry) =>

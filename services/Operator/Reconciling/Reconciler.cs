@@ -46,6 +46,9 @@ public sealed class Reconciler(
     /// <summary>How often a resource that is not stable yet is looked at, should no watch tell.</summary>
     private static readonly TimeSpan RecheckHealth = TimeSpan.FromSeconds(6);
 
+    /// <summary>How long another's write may take to reach the cache.</summary>
+    private static readonly TimeSpan RecheckConflict = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Makes one pass.</summary>
     /// <exception cref="KubernetesApiException">Not even the status could be written.</exception>
     public async Task<PassResult> Reconcile(ObjectKey key, CancellationToken cancellation)
@@ -115,7 +118,7 @@ public sealed class Reconciler(
         {
             // Somebody wrote at the same time. What they wrote is on its way to the cache: no fault, look again.
             log.LogDebug("Starting {Mattermost} over while {Doing}: {Message}", pass.Mattermost.Key, doing, e.Message);
-            return new PassResult(PassEnd.Failed);
+            return new PassResult(PassEnd.Waiting, RecheckConflict);
         }
         catch (Exception e) when (e is SpecProblemException or KubernetesApiException or JsonException)
         {

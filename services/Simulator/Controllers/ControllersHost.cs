@@ -13,6 +13,7 @@ public sealed class ControllersHost : IHostedService, IAsyncDisposable
     private readonly IngressServer _ingress;
     private readonly RuntimeSettings _settings;
     private readonly Dictionary<string, ClusterControllers> _byCluster;
+    private bool _disposed;
 
     /// <param name="random">Where the random parts of names come from.</param>
     public ControllersHost(
@@ -49,8 +50,10 @@ public sealed class ControllersHost : IHostedService, IAsyncDisposable
         await Task.WhenAll(_byCluster.Values.Select(c => c.StopAsync(cancellationToken)));
     }
 
+    /// <summary>May come twice: the container knows this object under two registrations.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true)) return;
         foreach (var controllers in _byCluster.Values) await controllers.DisposeAsync();
         await _ingress.DisposeAsync();
         _store.Dispose();
