@@ -143,7 +143,7 @@ public sealed class StandInTests
             await socket.ConnectAsync(IPAddress.Loopback, port, Application.Token);
             try
             {
-                await socket.SendAsync("INFO server\r\n"u8.ToArray(), Application.Token);
+                await socket.SendAsync("*2\r\n$4\r\nINFO\r\n$6\r\nSERVER\r\n"u8.ToArray(), Application.Token);
                 var answer = new byte[4096];
                 var length = await socket.ReceiveAsync(answer, Application.Token);
                 if (length > 0)

@@ -70,6 +70,10 @@ internal sealed class Runner(
         }
 
         _proxies.Clear();
+        if (_running.Count > 0)
+        {
+            _log.LogInformation("stopped");
+        }
     }
 
     public async ValueTask DisposeAsync()
