@@ -3,7 +3,7 @@ using Npgsql;
 namespace Cloud.ServiceDefaults.Storage;
 
 /// <summary>Tells "PostgreSQL does not answer now" from "PostgreSQL refuses this".</summary>
-internal static class DatabaseTrouble
+public static class DatabaseTrouble
 {
     /// <summary>SqlState classes of a server that is there but not now: connection, resources, shutdown or
     /// start.</summary>

@@ -29,7 +29,8 @@ services.AddSingleton<ClusterWhy>();
 
 services.AddSingleton<PlacementStore>();
 
-services.AddSupervisor<ClusterInstallation, ClusterInstallationState, ClusterInstallationStore, ClusterInstallationRules>(
+services.AddSupervisor<
+    ClusterInstallation, ClusterInstallationState, ClusterInstallationStore, ClusterInstallationRules>(
     options =>
     {
         // A slow or dead cluster holds up its own installations only.

@@ -117,7 +117,8 @@ public sealed record ClusterInstallation : SupervisedRow<ClusterInstallationStat
     /// <summary>Grows by one with each change of the spec.</summary>
     public long Generation { get; init; } = 1;
 
-    /// <summary>Generation whose objects were last written completely; 0 when they have to be written (again).</summary>
+    /// <summary>Generation whose objects were last written completely; 0 when they have to be written
+    /// (again).</summary>
     public long AppliedGeneration { get; init; }
 
     /// <summary>Generation that <see cref="Status"/> is about.</summary>

@@ -13,6 +13,9 @@ public static class ClusterInstallationChecks
     private const string BelowSpec = "spec.";
     private const int HostNameLengthMax = 253;
 
+    private static readonly string Paths = string.Join(", ", Proto.ClusterInstallationSpec.Descriptor.Fields
+        .InDeclarationOrder().Select(f => BelowSpec + f.Name).Prepend(SpecPath));
+
     /// <summary>A whole spec.</summary>
     public static void Spec(Proto.ClusterInstallationSpec spec, FieldProblems problems)
     {
@@ -42,17 +45,16 @@ public static class ClusterInstallationChecks
                 ? Proto.ClusterInstallationSpec.Descriptor.FindFieldByName(path[BelowSpec.Length..])
                 : null;
             if (field is not null) fields.Add(field);
-            else
-                problems.Add("update_mask", $"'{path}' cannot be changed; these can: {SpecPath}, {string.Join(", ",
-                    Proto.ClusterInstallationSpec.Descriptor.Fields.InDeclarationOrder().Select(f => BelowSpec + f.Name))}.",
-                    "INVALID_UPDATE_MASK");
+            else problems.Add("update_mask", $"'{path}' cannot be changed; these can: {Paths}.", "INVALID_UPDATE_MASK");
         }
         return fields;
     }
 
     /// <summary>The current spec with the named fields of the wish; the wish itself when none is named.</summary>
     public static Proto.ClusterInstallationSpec Merged(
-        Proto.ClusterInstallationSpec current, Proto.ClusterInstallationSpec wish, IReadOnlyList<FieldDescriptor> fields)
+        Proto.ClusterInstallationSpec current,
+        Proto.ClusterInstallationSpec wish,
+        IReadOnlyList<FieldDescriptor> fields)
     {
         if (fields.Count == 0) return wish;
         var merged = current.Clone();

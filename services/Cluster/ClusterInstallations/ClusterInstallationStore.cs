@@ -57,7 +57,8 @@ public sealed class ClusterInstallationStore(Database database)
             "SELECT coalesce(max(epoch) + 1, 0) FROM cluster_installations WHERE installation_id = @installationId",
             new { installationId }, transaction.Transaction, cancellationToken: ct));
 
-    /// <summary>Those of a cluster that are at rest as wanted: what is compared with the cluster's real objects.</summary>
+    /// <summary>Those of a cluster that are at rest as wanted: what is compared with the cluster's real
+    /// objects.</summary>
     public Task<IReadOnlyList<ClusterInstallation>> StableAsync(string clusterId, CancellationToken ct) =>
         SelectAsync("WHERE cluster_id = @clusterId AND state = 'stable'", new { clusterId }, ct);
 
@@ -87,7 +88,8 @@ public sealed class ClusterInstallationStore(Database database)
             token), ct);
 
     /// <inheritdoc/>
-    protected override ClusterInstallation Stamp(ClusterInstallation row, DateTimeOffset now) => row with { UpdateTime = now };
+    protected override ClusterInstallation Stamp(ClusterInstallation row, DateTimeOffset now) =>
+        row with { UpdateTime = now };
 
     /// <inheritdoc/>
     protected override ResourceEvent EventFor(

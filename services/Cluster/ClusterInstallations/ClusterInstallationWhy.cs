@@ -5,7 +5,8 @@ using static Cloud.ClusterInstallations.ClusterInstallationState;
 
 namespace Cloud.ClusterInstallations;
 
-/// <summary>Why a cluster installation is where it is: from the row to the operator's report, to the pods that hold it up,
+/// <summary>Why a cluster installation is where it is: from the row to the operator's report, to the pods that hold it
+/// up,
 /// to the cluster when that is the reason.</summary>
 public sealed class ClusterInstallationWhy(ClusterStore clusters, ClusterWhy clusterWhy, PodTroubles troubles)
 {
@@ -57,7 +58,8 @@ public sealed class ClusterInstallationWhy(ClusterStore clusters, ClusterWhy clu
     {
         if (row.LastErrorFault == ServiceDefaults.Supervision.Fault.Operator)
             yield return "An operator of this cloud has to act: " + row.LastErrorCode;
-        if (row.State is CreationFailed) yield return "UpdateClusterInstallation tries again; DeleteClusterInstallation removes it.";
+        if (row.State is CreationFailed)
+            yield return "UpdateClusterInstallation tries again; DeleteClusterInstallation removes it.";
         if (row.State is DeletionFailed) yield return "DeleteClusterInstallation tries again.";
     }
 }

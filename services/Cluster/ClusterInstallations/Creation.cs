@@ -12,7 +12,8 @@ public sealed class Creation(ClusterStore clusters, WorkspaceObjects objects)
     internal static readonly TimeSpan NamespaceWait = TimeSpan.FromSeconds(15);
 
     /// <summary>Why nothing can be written yet.</summary>
-    internal const string NamespaceGoing = "the namespace is being removed from the cluster; it is made anew after that";
+    internal const string NamespaceGoing =
+        "the namespace is being removed from the cluster; it is made anew after that";
 
     /// <summary>creation-requested: the objects are written.</summary>
     public async Task<ClusterInstallationOutcome> WriteAsync(ClusterInstallation row, CancellationToken ct)

@@ -1,12 +1,12 @@
 using Cloud.Clusters;
 using Cloud.Providers;
 using Cloud.Watching;
-using Npgsql;
 
 namespace Cloud.ClusterInstallations;
 
 /// <summary>
-/// Compares what clusters show with what rows say, when something in a cluster changed. A row that is being worked on is
+/// Compares what clusters show with what rows say, when something in a cluster changed. A row that is being worked on
+/// is
 /// nudged. A row at rest whose namespace or resource is gone, changed by another hand, or reported as no longer stable
 /// goes back to reconciling. A namespace whose row is deleted (made by a worker that slept through the deletion) is
 /// removed.
@@ -55,7 +55,7 @@ public sealed class Drift(
                 else await LookAsync(suspicion.Id, stopping);
                 _queue.Forget(suspicion);
             }
-            catch (Exception e) when (e is StepException or NpgsqlException or TimeoutException)
+            catch (Exception e) when (e is StepException || DatabaseTrouble.IsAway(e))
             {
                 var wait = _queue.Retry(suspicion);
                 log.LogWarning(
@@ -75,8 +75,7 @@ public sealed class Drift(
         await watch.WhenSyncedAsync(ct);
         foreach (var row in await store.StableAsync(clusterId, ct))
         {
-            if (Difference(row, watch.Namespace(row.Namespace), watch.Resource(row.Namespace, row.ResourceName)) is not null)
-                _queue.Add(new Suspicion(row.Id, Cluster: false));
+            if (Difference(row, watch) is not null) _queue.Add(new Suspicion(row.Id, Cluster: false));
         }
     }
 
@@ -100,7 +99,7 @@ public sealed class Drift(
 
     private async Task CompareAsync(ClusterInstallation row, ClusterWatch watch, CancellationToken ct)
     {
-        if (Difference(row, watch.Namespace(row.Namespace), watch.Resource(row.Namespace, row.ResourceName)) is null
+        if (Difference(row, watch) is null
             || await clusters.FindAsync(row.ClusterId, ct) is not { } cluster) return;
         var (ns, resource) = await objects.LookAsync(cluster, row, ct);
         if (Difference(row, ns, resource) is not { } found) return;
@@ -113,12 +112,16 @@ public sealed class Drift(
         if (watch.Namespace(row.Namespace) is not { IsTerminating: false } ns || ns.ClusterInstallationId() != row.Id
             || await clusters.FindAsync(row.ClusterId, ct) is not { } cluster) return;
         log.LogWarning(
-            "Removing namespace {Namespace}: a worker that came too late made it after {ClusterInstallation} was deleted",
+            "Removing namespace {Namespace}, which a worker made too late: {ClusterInstallation} was deleted before",
             row.Namespace, row.Id);
         await objects.RemoveLeftoverAsync(cluster, ns, ct);
     }
 
-    /// <summary>What differs from a row at rest, and whether its objects have to be written again; null for nothing.</summary>
+    private static (string Why, bool Rewrite)? Difference(ClusterInstallation row, ClusterWatch watch) =>
+        Difference(row, watch.Namespace(row.Namespace), watch.Resource(row.Namespace, row.ResourceName));
+
+    /// <summary>What differs from a row at rest, and whether its objects have to be written again; null for
+    /// nothing.</summary>
     internal static (string Why, bool Rewrite)? Difference(
         ClusterInstallation row, WorkspaceNamespace? ns, MattermostResource? resource)
     {

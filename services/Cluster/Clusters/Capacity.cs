@@ -48,7 +48,8 @@ public sealed record Capacity(int Nodes, Room Allocatable, Room Unreserved)
         return new Capacity(usable.Count, allocatable, unreserved);
     }
 
-    /// <summary>Whether somebody who waits for room would want to know of the change from <paramref name="before"/>.</summary>
+    /// <summary>Whether somebody who waits for room would want to know of the change from <paramref
+    /// name="before"/>.</summary>
     public bool HasMoreRoomThan(Capacity before) =>
         Allocatable.CpuMillis - Unreserved.CpuMillis > before.Allocatable.CpuMillis - before.Unreserved.CpuMillis
         || Allocatable.MemoryBytes - Unreserved.MemoryBytes

@@ -98,7 +98,8 @@ public sealed record Cluster : SupervisedRow<ClusterState>
             : null;
 }
 
-/// <summary>What was last seen of a cluster. Written by whoever watches, with no version: the newest view wins.</summary>
+/// <summary>What was last seen of a cluster. Written by whoever watches, with no version: the newest view
+/// wins.</summary>
 public sealed record Observation
 {
     /// <summary>Nobody has looked yet.</summary>

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Cloud.Providers;
-using Npgsql;
 
 namespace Cloud.Clusters;
 
@@ -22,7 +21,8 @@ public sealed class ClusterWatches(
     TimeProvider time,
     ILoggerFactory loggers) : BackgroundService
 {
-    /// <summary>Nudged when a cluster's row changed: other than the supervisor's noun, so that its steps do not rerun.</summary>
+    /// <summary>Nudged when a cluster's row changed: other than the supervisor's noun, so that its steps do not
+    /// rerun.</summary>
     public const string Noun = "cluster-watch";
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
@@ -34,7 +34,8 @@ public sealed class ClusterWatches(
     /// <summary>An object of the cluster installation with that id changed in its cluster.</summary>
     public event Action<string>? InstallationTouched;
 
-    /// <summary>A cluster's namespaces and resources are known completely, for the first time since its watch began.</summary>
+    /// <summary>A cluster's namespaces and resources are known completely, for the first time since its watch
+    /// began.</summary>
     public event Action<ClusterWatch>? Synced;
 
     /// <summary>What a cluster holds; null when it is not watched (yet).</summary>
@@ -77,7 +78,7 @@ public sealed class ClusterWatches(
             foreach (var gone in _watched.Keys.Except(live.Select(c => c.Id)).ToList()) await EndAsync(gone);
             foreach (var cluster in live) await KeepAsync(cluster, stopping);
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        catch (Exception e) when (DatabaseTrouble.IsAway(e))
         {
             _log.LogWarning("Looking for clusters again later: PostgreSQL does not answer ({Reason})", e.Message);
         }

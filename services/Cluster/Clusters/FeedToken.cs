@@ -9,7 +9,8 @@ internal static class FeedToken
     public static string Write(long position, string hash) =>
         PageToken.Encode(hash, position.ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>The position; null when there is no token, or with a problem noted when it is none of this stream.</summary>
+    /// <summary>The position; null when there is no token, or with a problem noted when it is none of this
+    /// stream.</summary>
     public static long? Read(string token, string hash, FieldProblems problems)
     {
         if (token.Length == 0) return null;

@@ -7,7 +7,8 @@ using static Cloud.ServiceDefaults.Supervision.Outcome;
 namespace Cloud.Clusters;
 
 /// <summary>
-/// creation-requested, provisioning-requested -> provision-in-progress: the cluster answers, and lets us in. Silence may
+/// creation-requested, provisioning-requested -> provision-in-progress: the cluster answers, and lets us in. Silence
+/// may
 /// pass and is tried again for a while; being turned away does not and is final until there are new credentials.
 /// </summary>
 public sealed class Import(ClusterConnections connections, TimeProvider time)

@@ -34,7 +34,8 @@ public sealed class ObservedPod : IKubernetesObject<V1ObjectMeta>
     [JsonIgnore]
     public string NodeName { get; private set; } = "";
 
-    /// <summary>What the scheduler counts for it: its containers together, or its largest start-up step if larger.</summary>
+    /// <summary>What the scheduler counts for it: its containers together, or its largest start-up step if
+    /// larger.</summary>
     [JsonIgnore]
     public Room Requested { get; private set; }
 

@@ -2,7 +2,6 @@ using Cloud.ClusterInstallations;
 using Cloud.Placement;
 using Cloud.Providers;
 using Cloud.Watching;
-using Npgsql;
 
 namespace Cloud.Clusters;
 
@@ -22,7 +21,8 @@ public sealed class Observing(
     /// <summary>Shortest time between two writes of a cluster's view.</summary>
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How often a view is compared with the row though nothing changed: another replica may see worse.</summary>
+    /// <summary>How often a view is compared with the row though nothing changed: another replica may see
+    /// worse.</summary>
     private static readonly TimeSpan AssertEvery = TimeSpan.FromSeconds(60);
 
     /// <summary>Follows one cluster until cancelled.</summary>
@@ -44,7 +44,7 @@ public sealed class Observing(
                 written = seen;
                 if (changed) await TellAsync(row, seen, ct);
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException)
+            catch (Exception e) when (DatabaseTrouble.IsAway(e))
             {
                 log.LogWarning("Writing what is seen of {Cluster} later: {Reason}", watch.ClusterId, e.Message);
                 watch.Seen.Raise();

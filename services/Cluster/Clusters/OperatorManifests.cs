@@ -45,7 +45,10 @@ public static class OperatorManifests
             Rule("apps", ["deployments"], "*"),
             new V1PolicyRule
             {
-                ApiGroups = ["apps"], Resources = ["deployments/finalizers"], ResourceNames = [Name], Verbs = ["update"],
+                ApiGroups = ["apps"],
+                Resources = ["deployments/finalizers"],
+                ResourceNames = [Name],
+                Verbs = ["update"],
             },
             Rule("apps", ["replicasets"], "get", "list", "watch", "delete"),
             Rule("batch", ["jobs"], "get", "create", "list", "delete", "watch", "update", "patch"),
@@ -86,7 +89,10 @@ public static class OperatorManifests
                             Image = image,
                             ImagePullPolicy = "IfNotPresent",
                             Args = ["--enable-leader-election"],
-                            Ports = [new V1ContainerPort { ContainerPort = MetricsPort, Name = "metrics", Protocol = "TCP" }],
+                            Ports =
+                            [
+                                new V1ContainerPort { ContainerPort = MetricsPort, Name = "metrics", Protocol = "TCP" },
+                            ],
                             Env =
                             [
                                 new V1EnvVar { Name = "MAX_RECONCILING_INSTALLATIONS", Value = "50" },
@@ -94,7 +100,8 @@ public static class OperatorManifests
                             ],
                             ReadinessProbe = new V1Probe
                             {
-                                HttpGet = new V1HTTPGetAction { Path = "/readyz", Port = MetricsPort }, PeriodSeconds = 2,
+                                HttpGet = new V1HTTPGetAction { Path = "/readyz", Port = MetricsPort },
+                                PeriodSeconds = 2,
                             },
                             Resources = new V1ResourceRequirements
                             {

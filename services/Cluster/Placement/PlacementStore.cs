@@ -12,7 +12,8 @@ namespace Cloud.Placement;
 /// </summary>
 public sealed class PlacementStore(Database database)
 {
-    /// <summary>Most installations that are told at once when there is room; the next change of room tells the next.</summary>
+    /// <summary>Most installations that are told at once when there is room; the next change of room tells the
+    /// next.</summary>
     public const int ToldAtOnceMax = 50;
 
     /// <summary>Noun of the installation service's nudges.</summary>
@@ -148,7 +149,8 @@ public sealed class PlacementStore(Database database)
     /// <summary>Remembers that an installation found no room.</summary>
     public static Task WaitAsync(DatabaseTransaction transaction, string installationId, CancellationToken ct) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition(
-            "INSERT INTO placement_waits (installation_id, since) VALUES (@installationId, @now) ON CONFLICT DO NOTHING",
+            "INSERT INTO placement_waits (installation_id, since) VALUES (@installationId, @now) "
+            + "ON CONFLICT DO NOTHING",
             new { installationId, now = transaction.Now }, transaction.Transaction, cancellationToken: ct));
 
     /// <summary>Nudges those who wait for room, the longest waiting first, once the transaction is committed.</summary>

@@ -1,6 +1,7 @@
 namespace Cloud.Placement;
 
-/// <summary>Room in a cluster kept for one installation, for as long as the installation lives there: the row.</summary>
+/// <summary>Room in a cluster kept for one installation, for as long as the installation lives there: the
+/// row.</summary>
 public sealed record Reservation
 {
     public required string InstallationId { get; init; }

@@ -59,7 +59,8 @@ public sealed record WorkspaceSize(
         if (Known.FirstOrDefault(s => s.Name == name) is { } known) return known;
         const string prefix = $"{ScalableName}-";
         if (!name.StartsWith(prefix, StringComparison.Ordinal)) return null;
-        return int.TryParse(name.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var replicas)
+        var number = name.AsSpan(prefix.Length);
+        return int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var replicas)
             && replicas is > 0 and <= ScalableReplicasMax
             ? Known[^1] with { Name = name, Replicas = replicas }
             : null;

@@ -21,7 +21,8 @@ public sealed class ClusterConnections(IDataProtectionProvider protection, TimeP
     public byte[] Encrypt(Kubeconfig kubeconfig) => _protector.Protect(Encoding.UTF8.GetBytes(kubeconfig.Document));
 
     /// <summary>The API server of a cluster. Nothing is sent yet.</summary>
-    /// <exception cref="StepException">The kubeconfig cannot be decrypted: the keys of this service were lost.</exception>
+    /// <exception cref="StepException">The kubeconfig cannot be decrypted: the keys of this service were
+    /// lost.</exception>
     public KubernetesApi To(Cluster cluster) => _connections.AddOrUpdate(
         cluster.Id,
         _ => Open(cluster),

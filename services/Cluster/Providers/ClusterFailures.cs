@@ -3,7 +3,8 @@ using Cloud.Watching;
 
 namespace Cloud.Providers;
 
-/// <summary>What a cluster's refusal or silence means to whoever reads it in the row: code, words, whose fault.</summary>
+/// <summary>What a cluster's refusal or silence means to whoever reads it in the row: code, words, whose
+/// fault.</summary>
 public static class ClusterFailures
 {
     public const string Unreachable = "CLUSTER_UNREACHABLE";

@@ -186,7 +186,8 @@ public sealed record Kubeconfig(Uri Server, string Document)
     {
         if (Text(node, field).Length > 0)
             problems.Add(new("KUBECONFIG_FILE_REFERENCE_REFUSED",
-                $"'{field}' names a file, which is not here; embed it as '{instead}' (kubectl config view --flatten)."));
+                $"'{field}' names a file, which is not here; embed it as '{instead}' "
+                + "(kubectl config view --flatten)."));
     }
 
     private static void Keep(YamlMappingNode from, JsonObject to, string field)

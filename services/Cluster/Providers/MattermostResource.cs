@@ -7,7 +7,8 @@ using k8s.Models;
 
 namespace Cloud.Providers;
 
-/// <summary>What this service reads of a <c>Mattermost</c> resource: its identity and the operator's report. The spec is
+/// <summary>What this service reads of a <c>Mattermost</c> resource: its identity and the operator's report. The spec
+/// is
 /// written by server-side apply and never read back.</summary>
 public sealed class MattermostResource : IKubernetesObject<V1ObjectMeta>
 {

@@ -99,7 +99,8 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
 
     /// <summary>
     /// The Secret is the only copy of the credentials, so it is written once and left alone. One that is in the way was
-    /// written by another worker meanwhile: with a lower epoch its password ended when ours was issued, so ours goes in;
+    /// written by another worker meanwhile: with a lower epoch its password ended when ours was issued, so ours goes
+    /// in;
     /// with a higher one ours has ended, and this worker is the stale one.
     /// </summary>
     private async Task EnsureDatabaseSecretAsync(KubernetesApi api, ClusterInstallation row, CancellationToken ct)

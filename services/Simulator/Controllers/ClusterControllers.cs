@@ -14,6 +14,7 @@ public sealed class ClusterControllers : IAsyncDisposable
     private const string Manager = "kube-controller-manager";
 
     private readonly CancellationTokenSource _stop = new();
+    private int _disposed;
     private readonly ControllerLoop _loop;
     private readonly ClusterObjects _objects;
     private readonly ObjectFeed _feed;
@@ -83,8 +84,10 @@ public sealed class ClusterControllers : IAsyncDisposable
         await _runtime.StopAllAsync(ct);
     }
 
+    /// <summary>May be called again: a container disposes a service once per way it is registered.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
         await _stop.CancelAsync();
         await _running;
         await _feed.DisposeAsync();

@@ -1,0 +1,108 @@
+-- All migrations added up. A test compares; change the migrations, then this.
+
+CREATE TABLE cluster_installations (
+    id text NOT NULL,
+    state text NOT NULL,
+    version bigint NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamp with time zone,
+    claimed_until timestamp with time zone,
+    claimed_by text,
+    state_since timestamp with time zone NOT NULL,
+    update_time timestamp with time zone NOT NULL,
+    waiting_for text,
+    last_error_code text,
+    last_error text,
+    last_error_fault text,
+    installation_id text NOT NULL,
+    cluster_id text NOT NULL,
+    spec jsonb NOT NULL,
+    generation bigint NOT NULL,
+    applied_generation bigint NOT NULL,
+    observed_generation bigint NOT NULL,
+    status jsonb NOT NULL,
+    resource_uid text NOT NULL,
+    resource_generation bigint NOT NULL,
+    create_time timestamp with time zone NOT NULL,
+    delete_time timestamp with time zone,
+    PRIMARY KEY (id),
+    FOREIGN KEY (cluster_id) REFERENCES clusters(id)
+);
+CREATE INDEX cluster_installations_age ON cluster_installations USING btree (create_time, id);
+CREATE INDEX cluster_installations_by_cluster ON cluster_installations USING btree (cluster_id, state);
+CREATE INDEX cluster_installations_by_installation ON cluster_installations USING btree (installation_id);
+CREATE INDEX cluster_installations_due ON cluster_installations USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE UNIQUE INDEX cluster_installations_live ON cluster_installations USING btree (installation_id, cluster_id) WHERE (delete_time IS NULL);
+
+CREATE TABLE cluster_observations (
+    cluster_id text NOT NULL,
+    reachable boolean NOT NULL,
+    unreachable_reason text NOT NULL,
+    kubernetes_version text NOT NULL,
+    capacity jsonb NOT NULL,
+    observe_time timestamp with time zone,
+    PRIMARY KEY (cluster_id),
+    FOREIGN KEY (cluster_id) REFERENCES clusters(id)
+);
+
+CREATE TABLE clusters (
+    id text NOT NULL,
+    state text NOT NULL,
+    version bigint NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamp with time zone,
+    claimed_until timestamp with time zone,
+    claimed_by text,
+    state_since timestamp with time zone NOT NULL,
+    update_time timestamp with time zone NOT NULL,
+    waiting_for text,
+    last_error_code text,
+    last_error text,
+    last_error_fault text,
+    display_name text NOT NULL,
+    allow_installations boolean NOT NULL,
+    utilization_threshold_percent integer NOT NULL,
+    server text NOT NULL,
+    encrypted_kubeconfig bytea NOT NULL,
+    kubeconfig_revision integer NOT NULL,
+    operator_image text NOT NULL,
+    first_write_time timestamp with time zone,
+    provision_time timestamp with time zone,
+    create_time timestamp with time zone NOT NULL,
+    delete_time timestamp with time zone,
+    PRIMARY KEY (id)
+);
+CREATE INDEX clusters_age ON clusters USING btree (create_time, id);
+CREATE UNIQUE INDEX clusters_display_name ON clusters USING btree (display_name) WHERE (delete_time IS NULL);
+CREATE INDEX clusters_due ON clusters USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+
+CREATE TABLE installation_epochs (
+    installation_id text NOT NULL,
+    epoch bigint NOT NULL,
+    PRIMARY KEY (installation_id)
+);
+
+CREATE TABLE placement_waits (
+    installation_id text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    PRIMARY KEY (installation_id)
+);
+CREATE INDEX placement_waits_age ON placement_waits USING btree (since);
+
+CREATE TABLE reservations (
+    installation_id text NOT NULL,
+    cluster_id text NOT NULL,
+    size text NOT NULL,
+    affinity text NOT NULL,
+    cpu_millis bigint NOT NULL,
+    memory_bytes bigint NOT NULL,
+    pods integer NOT NULL,
+    reason text NOT NULL,
+    create_time timestamp with time zone NOT NULL,
+    PRIMARY KEY (installation_id),
+    FOREIGN KEY (cluster_id) REFERENCES clusters(id)
+);
+CREATE INDEX reservations_age ON reservations USING btree (create_time, installation_id);
+CREATE INDEX reservations_by_cluster ON reservations USING btree (cluster_id);

@@ -1,0 +1,203 @@
+using Cloud.Protos.Cluster.V1;
+using Cloud.Simulator.ApiServers;
+using Grpc.Core;
+using Xunit;
+
+namespace Cloud.ClusterTests.Clusters;
+
+public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld>
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_imported_cluster_gets_the_operator_and_becomes_stable()
+    {
+        var imported = await world.ImportAsync("large", Ct);
+        Assert.Equal("creation-requested", imported.State);
+        Assert.True(imported.AllowInstallations);
+        Assert.Equal(80, imported.UtilizationThresholdPercent);
+
+        var stable = await world.ClusterUntilAsync(imported.Name, c => c.State == "stable", Ct);
+        var seen = await world.ClusterSeenAsync(imported.Name, Ct);
+
+        Assert.Equal("cloud/operator:dev", stable.OperatorImage);
+        Assert.StartsWith("v1.", seen.KubernetesVersion, StringComparison.Ordinal);
+        var capacity = seen.Capacity;
+        Assert.Equal(
+            (8, 64000L, 4000), (capacity.Nodes, capacity.CpuMillisAllocatable, capacity.PodsAllocatable));
+        var api = world.Cluster("large").Api;
+        Assert.NotNull(api.Get("customresourcedefinitions.apiextensions.k8s.io", null, ClusterWorld.Resources));
+        Assert.NotNull(api.Get("deployments.apps", "mattermost-operator", "mattermost-operator"));
+        Assert.NotNull(api.Get("clusterroles.rbac.authorization.k8s.io", null, "mattermost-operator"));
+    }
+
+    [Fact]
+    public async Task Several_mistakes_are_told_at_once()
+    {
+        var refusal = await Refusal.OfAsync(world.Clusters.ImportClusterAsync(
+            new ImportClusterRequest
+            {
+                Cluster = new Cluster { DisplayName = " ", UtilizationThresholdPercent = 5 },
+                Kubeconfig = "current-context: c\ncontexts:\n- {name: c, context: {cluster: x, user: y}}",
+            },
+            cancellationToken: Ct));
+
+        Assert.Equal(StatusCode.InvalidArgument, refusal.Code);
+        Assert.Equal(
+            ["cluster.display_name", "cluster.utilization_threshold_percent", "kubeconfig", "kubeconfig"],
+            refusal.Fields);
+    }
+
+    [Fact]
+    public async Task A_kubeconfig_that_is_only_checked_leaves_nothing()
+    {
+        var checkedOnly = await world.Clusters.ImportClusterAsync(
+            new ImportClusterRequest
+            {
+                Cluster = new Cluster { DisplayName = "only checked" }, Kubeconfig = world.Kubeconfig("large"),
+                ValidateOnly = true,
+            },
+            cancellationToken: Ct);
+
+        Assert.Equal("", checkedOnly.Name);
+        var all = await world.Clusters.ListClustersAsync(new(), cancellationToken: Ct);
+        Assert.DoesNotContain(all.Clusters, c => c.DisplayName == "only checked");
+    }
+
+    [Fact]
+    public async Task A_name_that_is_taken_is_refused()
+    {
+        var first = await world.ImportAsync("large", Ct);
+        var refusal = await Refusal.OfAsync(world.Clusters.ImportClusterAsync(
+            new ImportClusterRequest
+            {
+                Cluster = new Cluster { DisplayName = first.DisplayName }, Kubeconfig = world.Kubeconfig("large"),
+            },
+            cancellationToken: Ct));
+
+        Assert.Equal((StatusCode.AlreadyExists, "DISPLAY_NAME_TAKEN"), (refusal.Code, refusal.Reason));
+    }
+
+    [Fact]
+    public async Task A_cluster_that_does_not_let_us_in_fails_at_once_and_recovers_with_good_credentials()
+    {
+        var imported = await world.ImportAsync("large", Ct, token: "wrong");
+        var failed = await world.ClusterUntilAsync(imported.Name, c => c.State == "creation-failed", Ct);
+        Assert.Equal("CLUSTER_UNAUTHORIZED", failed.Progress.LastError.Code);
+        Assert.False(failed.Progress.LastError.Retryable);
+
+        var why = await world.Clusters.WhyClusterAsync(new() { Name = imported.Name }, cancellationToken: Ct);
+        Assert.Contains("UpdateCluster", Assert.Single(why.Chain).Advice[0], StringComparison.Ordinal);
+
+        await world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Cluster { Name = imported.Name }, Kubeconfig = world.Kubeconfig("large"),
+            },
+            cancellationToken: Ct);
+        await world.ClusterUntilAsync(imported.Name, c => c.State == "stable", Ct);
+    }
+
+    [Fact]
+    public async Task A_cluster_that_is_silent_is_tried_again_and_says_so()
+    {
+        var imported = await world.ImportAsync("large", Ct, server: "http://127.0.0.1:1/");
+        var silent = await world.ClusterSeenAsync(imported.Name, Ct, c => c.Progress.LastError is not null
+            && c.UnreachableReason.Contains("refused", StringComparison.OrdinalIgnoreCase));
+
+        Assert.Equal("creation-requested", silent.State);
+        Assert.Equal("CLUSTER_UNREACHABLE", silent.Progress.LastError.Code);
+        Assert.True(silent.Progress.LastError.Retryable);
+        Assert.False(silent.Reachable);
+
+        await world.Clusters.DeleteClusterAsync(new() { Name = imported.Name }, cancellationToken: Ct);
+        await world.ClusterUntilAsync(imported.Name, c => c.State == "deleted", Ct);
+    }
+
+    [Fact]
+    public async Task A_right_that_is_missing_is_named()
+    {
+        var cluster = world.Cluster("small");
+        cluster.Faults.Put(new FaultRule
+        {
+            Id = "no-roles", Verb = "patch", Resource = "clusterroles.rbac.authorization.k8s.io", ErrorCode = 403,
+        });
+        var imported = await world.ImportAsync("small", Ct);
+        var failed = await world.ClusterUntilAsync(imported.Name, c => c.State == "provisioning-failed", Ct);
+        Assert.Equal("CLUSTER_FORBIDDEN", failed.Progress.LastError.Code);
+
+        cluster.Faults.Remove("no-roles");
+        await world.Clusters.ProvisionClusterAsync(new() { Name = imported.Name }, cancellationToken: Ct);
+        await world.ClusterUntilAsync(imported.Name, c => c.State == "stable", Ct);
+    }
+
+    [Fact]
+    public async Task An_operator_removed_by_hand_is_installed_again()
+    {
+        var stable = await world.StableClusterAsync("large", Ct);
+        var api = world.Cluster("large").Api;
+        api.Delete("deployments.apps", "mattermost-operator", "mattermost-operator");
+
+        await world.ClusterUntilAsync(stable.Name, c => c.State == "provision-in-progress", Ct);
+        await world.ClusterUntilAsync(stable.Name, c => c.State == "stable", Ct);
+        Assert.NotNull(api.Get("deployments.apps", "mattermost-operator", "mattermost-operator"));
+    }
+
+    [Fact]
+    public async Task Verbs_check_etag_state_and_existence()
+    {
+        var stable = await world.StableClusterAsync("large", Ct);
+
+        var stale = await Refusal.OfAsync(world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Cluster { Name = stable.Name, Etag = "0" },
+                UpdateMask = new() { Paths = { "allow_installations" } },
+            },
+            cancellationToken: Ct));
+        Assert.Equal((StatusCode.Aborted, "ETAG_MISMATCH"), (stale.Code, stale.Reason));
+
+        var unknown = await Refusal.OfAsync(world.Clusters.GetClusterAsync(new() { Name = "clusters/none" },
+            cancellationToken: Ct));
+        Assert.Equal(StatusCode.NotFound, unknown.Code);
+
+        var malformed = await Refusal.OfAsync(world.Clusters.GetClusterAsync(new(), cancellationToken: Ct));
+        Assert.Equal((StatusCode.InvalidArgument, "INVALID_RESOURCE_NAME"), (malformed.Code, malformed.Reason));
+
+        var mask = await Refusal.OfAsync(world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Cluster { Name = stable.Name }, UpdateMask = new() { Paths = { "server" } },
+            },
+            cancellationToken: Ct));
+        Assert.Equal("INVALID_UPDATE_MASK", mask.Reason);
+    }
+
+    [Fact]
+    public async Task Lists_filter_page_and_refuse_foreign_tokens()
+    {
+        var one = await world.ImportAsync("large", Ct);
+        var two = await world.ImportAsync("large", Ct);
+        var seen = new List<string>();
+        var token = "";
+        do
+        {
+            var page = await world.Clusters.ListClustersAsync(
+                new ListClustersRequest { PageSize = 1, PageToken = token }, cancellationToken: Ct);
+            seen.AddRange(page.Clusters.Select(c => c.Name));
+            token = page.NextPageToken;
+        }
+        while (token.Length > 0);
+        Assert.Contains(one.Name, seen);
+        Assert.Contains(two.Name, seen);
+        Assert.Equal(seen.Count, seen.Distinct().Count());
+
+        var first = await world.Clusters.ListClustersAsync(new ListClustersRequest { PageSize = 1 },
+            cancellationToken: Ct);
+        var foreign = await Refusal.OfAsync(world.Clusters.ListClustersAsync(
+            new ListClustersRequest { PageToken = first.NextPageToken, ShowDeleted = true, States = { "nonsense" },
+                PageSize = -1 },
+            cancellationToken: Ct));
+        Assert.Equal(["page_size", "page_token", "states"], foreign.Fields.Order());
+    }
+}
