@@ -25,6 +25,9 @@ public static class Manifests
     /// <summary>On namespace and resource: which row of this service it belongs to.</summary>
     public const string ClusterInstallationLabel = "cloud.mattermost.com/cluster-installation-id";
 
+    /// <summary>On the Ingress: size by name, which nothing else in the cluster knows, for whoever looks at it.</summary>
+    public const string SizeAnnotation = "cloud.mattermost.com/size";
+
     /// <summary>Keys of the database Secret, as the operator reads them.</summary>
     public const string ConnectionStringKey = "DB_CONNECTION_STRING";
     public const string DataSourceKey = "MM_SQLSETTINGS_DATASOURCE";
@@ -168,7 +171,7 @@ public static class Manifests
             ["enabled"] = true,
             ["host"] = row.Spec.DnsNames[0],
             ["ingressClass"] = IngressClass,
-            ["annotations"] = IngressAnnotations(row.Spec.Hibernated),
+            ["annotations"] = IngressAnnotations(row.Spec),
         };
         if (row.Spec.DnsNames.Length > 1)
             ingress["hosts"] = new JsonArray(
@@ -176,15 +179,16 @@ public static class Manifests
         return ingress;
     }
 
-    private static JsonObject IngressAnnotations(bool hibernated)
+    private static JsonObject IngressAnnotations(ClusterInstallationSpec spec)
     {
         var annotations = new JsonObject
         {
             ["nginx.ingress.kubernetes.io/proxy-body-size"] = "100m",
             ["nginx.ingress.kubernetes.io/proxy-send-timeout"] = "600",
             ["nginx.ingress.kubernetes.io/proxy-read-timeout"] = "600",
+            [SizeAnnotation] = spec.Size,
         };
-        if (hibernated)
+        if (spec.Hibernated)
         {
             annotations["cloud.mattermost.com/return-status"] = "410";
             annotations["cloud.mattermost.com/return-message"] =

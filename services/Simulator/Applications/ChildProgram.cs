@@ -12,7 +12,7 @@ namespace Cloud.Simulator.Applications;
 /// </summary>
 /// <remarks>
 /// Pods have their own network, this machine has one: the program is told to listen on a free loopback port through
-/// the variables that ASP.NET reads, and is ready when <c>/readyz</c> answers there with success, or, without a
+/// the variable that ASP.NET reads, and is ready when <c>/readyz</c> answers there with success, or, without a
 /// readiness probe in its pod, as soon as it lives. It never outlives the simulator (<see cref="ProcessGuard"/>).
 /// </remarks>
 internal sealed class ChildProgram(string path, RuntimeSettings settings, TimeProvider clock, ILogger logger)
@@ -78,9 +78,7 @@ internal sealed class ChildProgram(string path, RuntimeSettings settings, TimePr
         foreach (var (name, value) in start.Environment) info.Environment[name] = value;
         var url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
         info.Environment["ASPNETCORE_URLS"] = url;
-        info.Environment["Kestrel__Endpoints__http__Url"] = url;
-        info.Environment["METRICS_ADDR"] = url["http://".Length..];
-        info.Environment["KUBECONFIG"] = Path.GetFullPath(Kubeconfig.Path(settings, start.ClusterName));
+        info.Environment["KUBECONFIG"] = settings.KubeconfigPath(start.ClusterName);
         info.Environment["POD_NAME"] = start.Pod.Name();
         info.Environment["POD_NAMESPACE"] = start.Pod.Namespace();
         return info;
@@ -155,7 +153,7 @@ internal sealed class ChildProgram(string path, RuntimeSettings settings, TimePr
     private string LogPath(ContainerStart start)
     {
         var name = $"{start.Pod.Namespace()}_{start.Pod.Name()}_{start.Container.Text("name")}.log";
-        return Path.Combine(settings.StatePath, "logs", start.ClusterName, name);
+        return Path.Combine(settings.ProgramsPath, start.ClusterName, name);
     }
 
     private static string DotnetPath() => Environment.ProcessPath is { } own

@@ -17,7 +17,7 @@ internal sealed class ProgramLog : IAsyncDisposable
         var isLong = File.Exists(path) && new FileInfo(path).Length > LongestFile;
         var mode = isLong ? FileMode.Create : FileMode.Append;
         var file = new FileStream(path, mode, FileAccess.Write, FileShare.ReadWrite);
-        _file = new StreamWriter(file, Encoding.UTF8) { AutoFlush = true };
+        _file = new StreamWriter(file, new UTF8Encoding(false)) { AutoFlush = true };
     }
 
     /// <summary>Copies line by line until the program closes its end.</summary>

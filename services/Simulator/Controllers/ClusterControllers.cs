@@ -39,12 +39,13 @@ public sealed class ClusterControllers : IAsyncDisposable
         _nodes = new NodeController(scope);
         _volumes = new VolumeController(scope);
         _routes = new IngressRoutes(scope, _runtime);
+        var collector = new GarbageCollector(scope);
+        var customKinds = new CustomKinds(scope, _feed, collector);
         IReadOnlyList<IController> controllers =
         [
-            new CustomKinds(scope, _feed.Follow, _feed.Forget), new Scheduler(scope), _runtime, events, _nodes,
-            _volumes,
+            customKinds, new Scheduler(scope), _runtime, events, _nodes, _volumes, collector,
             new ReplicaSetController(scope), new DeploymentController(scope), new JobController(scope),
-            new GarbageCollector(scope), new NamespaceController(scope), new EndpointsController(scope),
+            new NamespaceController(scope), new EndpointsController(scope),
             new ServiceController(scope), new DisruptionController(scope), _routes,
         ];
         _objects.Changed += change =>

@@ -21,7 +21,7 @@ public sealed class ControllersHost : IHostedService, IAsyncDisposable
     {
         _settings = settings;
         _store = new ApplicationStore(clock);
-        _ingress = new IngressServer(settings, _store, clock, loggers);
+        _ingress = new IngressServer(settings, _store, clock, loggers.CreateLogger<IngressServer>());
         var logger = loggers.CreateLogger<ClusterControllers>();
         var programs = new ContainerPrograms(clock, ProgramsOf(settings, _store, clock, logger));
         _byCluster = clusters.All.ToDictionary(c => c.Settings.Name,
@@ -38,7 +38,8 @@ public sealed class ControllersHost : IHostedService, IAsyncDisposable
     {
         foreach (var controllers in _byCluster.Values)
         {
-            Kubeconfig.Write(_settings, controllers.Cluster.Settings);
+            var cluster = controllers.Cluster.Settings;
+            KubeconfigFile.Write(_settings.KubeconfigPath(cluster.Name), _settings.ApiUrl, [cluster]);
             controllers.Start();
         }
         await _ingress.StartAsync([.. _byCluster.Values.Select(c => c.Routes)], cancellationToken);

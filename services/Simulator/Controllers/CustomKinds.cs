@@ -5,8 +5,7 @@ namespace Cloud.Simulator.Controllers;
 /// <summary>
 /// Follows the objects of every CustomResourceDefinition, so that they can own, be owned, and be cleaned up.
 /// </summary>
-internal sealed class CustomKinds(ControllerScope scope, Action<ResourceKind> follow, Action<string> forget)
-    : IController
+internal sealed class CustomKinds(ControllerScope scope, ObjectFeed feed, GarbageCollector collector) : IController
 {
     private readonly Dictionary<string, string> _followed = new(StringComparer.Ordinal);
 
@@ -21,12 +20,14 @@ internal sealed class CustomKinds(ControllerScope scope, Action<ResourceKind> fo
     {
         if (scope.Objects.Get(key) is { } definition)
         {
+            // Not served yet: the condition that says it is comes as another change.
+            if (_followed.ContainsKey(key.Name) || !Conditions.IsTrue(definition["status"], "Established")) return;
             var kind = KindOf(definition);
-            if (_followed.ContainsKey(key.Name)) return;
-            follow(kind);
+            feed.Follow(kind);
             _followed[key.Name] = kind.Resource;
+            collector.OnKindKnown();
         }
-        else if (_followed.Remove(key.Name, out var resource)) forget(resource);
+        else if (_followed.Remove(key.Name, out var resource)) feed.Forget(resource);
     }
 
     private static ResourceKind KindOf(JsonObject definition)

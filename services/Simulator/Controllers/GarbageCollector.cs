@@ -9,12 +9,14 @@ namespace Cloud.Simulator.Controllers;
 /// <remarks>
 /// An owner counts as absent when its kind is known here and no object of its uid exists where the dependent can see
 /// it: in the same namespace or cluster-scoped. A dependent whose owner is of a kind not served is left alone, as is a
-/// cluster-scoped dependent of a namespaced owner.
+/// cluster-scoped dependent of a namespaced owner; it is thought of again when another kind comes to be served.
 /// </remarks>
 internal sealed class GarbageCollector(ControllerScope scope) : IController
 {
     private const string Foreground = "foregroundDeletion";
     private const string Orphan = "orphan";
+
+    private readonly HashSet<ObjectKey> _undecided = [];
 
     public Lane Lane => Lane.Owners;
 
@@ -22,6 +24,7 @@ internal sealed class GarbageCollector(ControllerScope scope) : IController
     {
         if (change.New is not { } obj)
         {
+            _undecided.Remove(change.Key);
             foreach (var dependent in scope.Objects.DependentsOf(change.Old!.Uid()))
                 scope.Loop.Enqueue(this, dependent);
             foreach (var reference in change.Old!.OwnerReferences())
@@ -37,8 +40,15 @@ internal sealed class GarbageCollector(ControllerScope scope) : IController
         else if (obj.OwnerReferences().Any(NeedsThought)) scope.Loop.Enqueue(this, change.Key);
     }
 
+    /// <summary>Thinks again of what had an owner of a kind that was not known: now it may be.</summary>
+    public void OnKindKnown()
+    {
+        foreach (var undecided in _undecided) scope.Loop.Enqueue(this, undecided);
+    }
+
     public void Reconcile(ObjectKey key)
     {
+        _undecided.Remove(key);
         if (scope.Objects.Get(key) is not { } obj) return;
         if (obj.IsDeleting())
         {
@@ -49,7 +59,11 @@ internal sealed class GarbageCollector(ControllerScope scope) : IController
         var references = obj.OwnerReferences().ToList();
         if (references.Count == 0) return;
         var standing = references.ToLookup(r => StandingOf(obj, r));
-        if (standing[Standing.Unknown].Any()) return;
+        if (standing[Standing.Unknown].Any())
+        {
+            _undecided.Add(key);
+            return;
+        }
         if (standing[Standing.Present].Any())
         {
             KeepReferences(key, obj, standing[Standing.Present].ToList(), references.Count);
@@ -81,10 +95,13 @@ internal sealed class GarbageCollector(ControllerScope scope) : IController
         if (cache.Kind.Namespaced && obj.Namespace() is null) return Standing.Unknown;
         var ns = cache.Kind.Namespaced ? obj.Namespace() : null;
         var owner = cache.Get(ns, reference.Text("name") ?? "");
-        // Two watches may bring the dependent before its owner: only the API itself can say that an owner is gone.
         if (owner is null || owner.Uid() != reference.Text("uid"))
+        {
+            // Two watches may bring the dependent before its owner: only the API itself can say that an owner is gone.
             owner = scope.Objects.Api.Get(cache.Kind.Resource, ns, reference.Text("name") ?? "");
-        if (owner is null || owner.Uid() != reference.Text("uid")) return Standing.Absent;
+            if (owner is null || owner.Uid() != reference.Text("uid")) return Standing.Absent;
+            cache.Put(owner);
+        }
         var waiting = owner.IsDeleting() && owner.HasFinalizer(Foreground);
         return waiting ? Standing.Waiting : Standing.Present;
     }

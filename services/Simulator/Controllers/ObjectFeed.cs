@@ -23,6 +23,7 @@ internal sealed class ObjectFeed(IClusterApi api, ControllerLoop loop, ClusterOb
     public void Follow(ResourceKind kind)
     {
         if (objects.Find(kind.Resource) is null) objects.Add(kind);
+        if (_stops.TryGetValue(kind.Resource, out var earlier)) earlier.Cancel();
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         _stops[kind.Resource] = stop;
         _pumps.RemoveAll(p => p.IsCompleted);

@@ -3,8 +3,17 @@ namespace Cloud.Simulator.Controllers;
 /// <summary>How the nodes run containers, as configuration has it under <c>Simulator</c>.</summary>
 public sealed record RuntimeSettings
 {
-    /// <summary>Directory for kubeconfigs and logs of programs that pods start.</summary>
+    /// <summary>Directory for what programs in pods need and leave; empty is one of this process's own.</summary>
     public string StatePath { get; init; } = ".cloud/simulator";
+
+    /// <summary>The kubeconfig through which programs in a cluster's pods reach its API.</summary>
+    internal string KubeconfigPath(string cluster) =>
+        Path.GetFullPath(Path.Combine(ProgramsPath, cluster, "kubeconfig"));
+
+    /// <summary>Where kubeconfigs for programs in pods, and the programs' logs, are.</summary>
+    internal string ProgramsPath => Path.Combine(StatePath.Length > 0
+        ? StatePath
+        : Path.Combine(Path.GetTempPath(), $"cloud-simulator-{Environment.ProcessId}"), "programs");
 
     /// <summary>Where the Kubernetes APIs answer; a cluster's is at <c>/clusters/&lt;name&gt;</c> below it.</summary>
     public Uri ApiUrl { get; init; } = new("http://127.0.0.1:7107");

@@ -11,7 +11,7 @@ namespace Cloud.Simulator.Ingress;
 /// it would; 404 for a host nobody names, 503 without a ready pod, and what the Ingress itself says where it does.
 /// </summary>
 internal sealed class IngressServer(
-    RuntimeSettings settings, ApplicationStore store, TimeProvider clock, ILoggerFactory loggers) : IAsyncDisposable
+    RuntimeSettings settings, ApplicationStore store, TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
     private const string PingPath = "/api/v4/system/ping";
     private WebApplication? _app;
@@ -24,14 +24,13 @@ internal sealed class IngressServer(
     {
         _routes = routes;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(loggers);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Listen(LoopbackOf(settings.IngressUrl), settings.IngressUrl.Port);
         });
         _app = builder.Build();
-        _app.Run(AnswerAsync);
+        _app.Run(AnswerOrExplainAsync);
         try
         {
             await _app.StartAsync(ct);
@@ -44,6 +43,7 @@ internal sealed class IngressServer(
         }
         var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>();
         Address = new Uri(addresses!.Addresses.First());
+        logger.LogInformation("The ingress answers at {Address}", Address);
     }
 
     public async Task StopAsync(CancellationToken ct)
@@ -59,6 +59,23 @@ internal sealed class IngressServer(
     // Loopback only: the pages show what only the person at this machine should see.
     private static IPAddress LoopbackOf(Uri url) =>
         url.HostNameType == UriHostNameType.IPv6 ? IPAddress.IPv6Loopback : IPAddress.Loopback;
+
+    private async Task AnswerOrExplainAsync(HttpContext context)
+    {
+        try
+        {
+            await AnswerAsync(context);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody waits for the answer any more.
+        }
+        catch (Exception problem)
+        {
+            logger.LogError(problem, "Failed to answer for {Host}{Path}", context.Request.Host, context.Request.Path);
+            if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status500InternalServerError;
+        }
+    }
 
     private async Task AnswerAsync(HttpContext context)
     {

@@ -8,43 +8,34 @@ namespace Cloud.Simulator.Tests.Applications;
 
 public sealed class RealPrograms
 {
-    private const string Lives = """
-        echo "$POD_NAMESPACE/$POD_NAME says $GREETING with $KUBECONFIG"
-        echo $$ > "$PID_FILE"
-        trap 'exit 0' TERM
-        while :; do sleep 1 & wait $!; done
-        """;
+    private const string Lives = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
 
     [Fact]
-    public async Task A_pod_of_a_known_image_runs_its_program_with_the_environment_of_the_pod_and_ends_it()
+    public async Task A_pod_of_a_known_image_runs_its_program_until_it_is_deleted()
     {
         using var directory = new TemporaryDirectory();
         await using var cluster = await LiveCluster.StartAsync(runtime: Programs(directory, Lives));
-        var pidFile = Path.Combine(directory.Path, "pid");
-        cluster.Create("pods", Pod(new() { ["GREETING"] = "hello", ["PID_FILE"] = pidFile }));
-        await cluster.Until(() => Pods.IsReady(cluster.Get("pods", "program")!) && File.Exists(pidFile)
-            && File.ReadAllText(pidFile).EndsWith('\n'));
-        var process = Path.Combine("/proc", (await ReadAsync(pidFile)).Trim());
-        Assert.True(Directory.Exists(process));
-        var log = await ReadAsync(Path.Combine(directory.Path, "logs", "test", "story_program_main.log"));
-        Assert.Contains("story/program says hello with ", log, StringComparison.Ordinal);
-
+        cluster.Create("pods", Pod([]));
+        await cluster.Heard(() => Pods.IsReady(cluster.Get("pods", "program")!));
+        Assert.Equal(1, Running(directory));
         cluster.Delete("pods", "program");
-        await cluster.Until(() => cluster.Get("pods", "program") is null);
-        Assert.False(Directory.Exists(process));
+        await cluster.Heard(() => cluster.Get("pods", "program") is null);
+        Assert.Equal(0, Running(directory));
     }
 
     [Fact]
-    public async Task A_program_that_exits_is_restarted_with_back_off_and_leaves_its_last_words()
+    public async Task A_program_has_the_environment_of_its_pod_and_leaves_its_last_words()
     {
         using var directory = new TemporaryDirectory();
-        var programs = Programs(directory, "echo cannot go on; exit 7");
-        await using var cluster = await LiveCluster.StartAsync(runtime: programs);
-        cluster.Create("pods", Pod([]));
-        await cluster.Until(() => Status(cluster).Text("state", "waiting", "reason") == "CrashLoopBackOff");
+        await using var cluster = await LiveCluster.StartAsync(runtime: Programs(directory,
+            "echo \"$POD_NAMESPACE/$POD_NAME says $GREETING with $KUBECONFIG\"; exit 7"));
+        cluster.Create("pods", Pod(new() { ["GREETING"] = "hello" }));
+        await cluster.Heard(() => Status(cluster).Text("state", "waiting", "reason") == "CrashLoopBackOff");
         Assert.Equal(7, Status(cluster).Int("lastState", "terminated", "exitCode"));
-        Assert.Equal("cannot go on", Status(cluster).Text("lastState", "terminated", "message"));
-        await cluster.Until(() => Status(cluster).Int("restartCount") >= 2);
+        var kubeconfig = Path.Combine(directory.Path, "programs", "test", "kubeconfig");
+        Assert.Equal($"story/program says hello with {kubeconfig}",
+            Status(cluster).Text("lastState", "terminated", "message"));
+        await cluster.Heard(() => Status(cluster).Int("restartCount") >= 3);
     }
 
     [Fact]
@@ -53,16 +44,32 @@ public sealed class RealPrograms
         using var directory = new TemporaryDirectory();
         var programs = Programs(directory, Lives);
         await using var before = await LiveCluster.StartAsync(runtime: programs);
-        before.Create("pods", Pod(new() { ["PID_FILE"] = Path.Combine(directory.Path, "pid") }));
-        await before.Until(() => Pods.IsReady(before.Get("pods", "program")!));
+        before.Create("pods", Pod([]));
+        await before.Heard(() => Pods.IsReady(before.Get("pods", "program")!));
         await before.Controllers.StopAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, Running(directory));
 
-        await using var after = new LiveCluster(api: before.Api, clock: before.Clock, runtime: programs);
-        await after.Until(() => Status(after).Int("restartCount") == 1 && Pods.IsReady(after.Get("pods", "program")!));
+        await using var after = new LiveCluster(api: before.Api, runtime: programs);
+        await after.Heard(() => Status(after).Int("restartCount") == 1 && Pods.IsReady(after.Get("pods", "program")!));
+        Assert.Equal(1, Running(directory));
     }
 
-    private static Task<string> ReadAsync(string path) =>
-        File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
+    /// <summary>How many processes run the program in this directory.</summary>
+    private static int Running(TemporaryDirectory directory) => Directory.EnumerateDirectories("/proc")
+        .Count(process => CommandLine(process).Contains($"/bin/sh\0{directory.Path}", StringComparison.Ordinal));
+
+    private static string CommandLine(string process)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline"));
+        }
+        catch (IOException)
+        {
+            // Not a process, or over since it was listed.
+            return "";
+        }
+    }
 
     private static RuntimeSettings Programs(TemporaryDirectory directory, string script)
     {
@@ -73,6 +80,7 @@ public sealed class RealPrograms
         return new RuntimeSettings
         {
             StatePath = directory.Path,
+            BackOff = TimeSpan.FromMilliseconds(20),
             Programs = new Dictionary<string, string> { ["example/program"] = path },
         };
     }

@@ -35,11 +35,12 @@ internal sealed class LiveCluster : IAsyncDisposable
         _store = new ApplicationStore(TimeProvider.System);
         var byRepository = MattermostApplication.Repositories.ToDictionary(
             r => r, IContainerProgram (_) => new MattermostApplication(_store, Clock));
-        // Real programs live in real time.
+        // Real programs live in real time, and so does a cluster that has any.
         foreach (var (repository, path) in runtime?.Programs ?? new Dictionary<string, string>())
             byRepository[repository] = new ChildProgram(path, runtime!, TimeProvider.System, Log);
+        TimeProvider time = runtime is null ? Clock : TimeProvider.System;
         Controllers = new ClusterControllers(new SimulatedCluster(settings, Api, new Faults(new Random(1))),
-            runtime ?? new RuntimeSettings(), new ContainerPrograms(Clock, byRepository), Clock, new Random(1), Log);
+            runtime ?? new RuntimeSettings(), new ContainerPrograms(time, byRepository), time, new Random(1), Log);
         Controllers.Start();
     }
 
@@ -110,11 +111,20 @@ internal sealed class LiveCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>In real time: waits until something about the pods is so, looking whenever one changes.</summary>
+    public async Task Heard(Func<bool> condition)
+    {
+        await foreach (var _ in Api.Watch("pods", TestContext.Current.CancellationToken))
+        {
+            if (condition()) return;
+        }
+    }
+
     /// <summary>A client of this cluster's ingress.</summary>
     public async Task<HttpClient> BrowseAsync()
     {
         var settings = new RuntimeSettings { IngressUrl = new Uri("http://127.0.0.1:0") };
-        _ingress = new IngressServer(settings, _store, TimeProvider.System, NullLoggerFactory.Instance);
+        _ingress = new IngressServer(settings, _store, TimeProvider.System, Log);
         await _ingress.StartAsync([Controllers.Routes], TestContext.Current.CancellationToken);
         return new HttpClient { BaseAddress = _ingress.Address };
     }
