@@ -63,8 +63,7 @@ var installation = builder.AddProject<Projects.Installation>("installation")
 // Furnishes a new world (clusters, a database server, workspace "hello") through the public API, and then ends.
 builder.AddProject<Projects.Cli>("seed")
     .WithArgs("seed", "--kubeconfig", world.KubeconfigPath, "--context", "local-a", "--context", "local-b")
-    .WithArgs("--database-port", world.PortText(7105), "--database-user", World.Provisioner)
-    .WithEnvironment("CLOUD_DATABASE_PASSWORD", world.Password(World.Provisioner))
+    .WithDatabaseServer(database)
     .WithEnvironment("CLOUD_PORT_OFFSET", world.OffsetText)
     .WaitFor(simulator).WaitFor(metrics).WaitFor(databasePool).WaitFor(cluster).WaitFor(installation);
 

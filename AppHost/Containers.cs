@@ -6,11 +6,13 @@ internal static class Containers
     public static Store AddPostgresContainer(this IDistributedApplicationBuilder builder, World world)
     {
         var password = builder.AddParameter("postgres-password", world.Password("postgres"), secret: true);
-        var server = builder.AddPostgres("postgres", password: password).WithDataVolume();
+        var server = builder.AddPostgres("postgres", password: password, port: world.Port(Stores.PostgresPort))
+            .WithDataVolume();
         var preparation = Stores.AddPreparation(builder, world, "postgres-roles")
             .WithEnvironment("Postgres__Server", server.Resource.ConnectionStringExpression)
             .WaitFor(server);
-        var endpoint = server.GetEndpoint("tcp");
+        var host = server.GetEndpoint("tcp").Property(EndpointProperty.Host);
+        var port = server.GetEndpoint("tcp").Property(EndpointProperty.Port);
         return new Store(
             role =>
             {
@@ -18,9 +20,16 @@ internal static class Containers
                 return builder.AddConnectionString(
                     $"{role}-db",
                     ReferenceExpression.Create(
-                        $"Host={endpoint.Property(EndpointProperty.Host)};Port={endpoint.Property(EndpointProperty.Port)};Database=cloud;Username={role};Password={rolePassword}"));
+                        $"Host={host};Port={port};Database=cloud;Username={role};Password={rolePassword}"));
             },
-            preparation, ProgramEnds: true);
+            preparation, ProgramEnds: true)
+        {
+            Provisioner = new()
+            {
+                Host = "127.0.0.1", Port = world.Port(Stores.PostgresPort), Username = World.Provisioner,
+                Password = world.Password(World.Provisioner),
+            },
+        };
     }
 
     public static Store AddRedisContainer(this IDistributedApplicationBuilder builder)

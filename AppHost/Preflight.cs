@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Cloud.AppHost;
 
 /// <summary>
-/// What would make a start fail half way, found out before anything starts: another AppHost on the same state directory,
-/// or somebody else on a fixed port. The lock is the operating system's, so it cannot outlive its holder.
+/// What would make a start fail half way, found out before anything starts: another AppHost on the same state
+/// directory, or somebody else on a fixed port. The lock is the operating system's, so it cannot outlive its holder.
 /// </summary>
 internal sealed class Preflight : IDisposable
 {
@@ -27,13 +27,15 @@ internal sealed class Preflight : IDisposable
         {
             var holder = File.Exists(pidFile) ? $" (process {(await File.ReadAllTextAsync(pidFile)).Trim()})" : "";
             await complaints.WriteLineAsync(
-                $"This world is running already{holder}, with its state in {world.StateDirectory}. Use it: ./cloud list; or stop "
-                + "it: Ctrl+C where it runs; or start another beside it: CLOUD_STATE=.cloud-2 CLOUD_PORT_OFFSET=1000 ./cloud up");
+                $"This world is running already{holder}, with its state in {world.StateDirectory}. "
+                + "Use it: ./cloud list; or stop it: Ctrl+C where it runs; "
+                + "or start another beside it: CLOUD_STATE=.cloud-2 CLOUD_PORT_OFFSET=1000 ./cloud up");
             return null;
         }
 
         await File.WriteAllTextAsync(pidFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
-        var taken = world.FixedPorts.Where(fixedPort => !IsFree(fixedPort.Key)).OrderBy(fixedPort => fixedPort.Key).ToList();
+        var taken = world.FixedPorts.Where(fixedPort => !IsFree(fixedPort.Key))
+            .OrderBy(fixedPort => fixedPort.Key).ToList();
         if (taken.Count == 0)
         {
             return new Preflight(theLock);
@@ -48,7 +50,8 @@ internal sealed class Preflight : IDisposable
         await complaints.WriteLineAsync(
             "Nothing was started. Stop what uses "
             + (taken.Count == 1 ? "the port" : "the ports")
-            + ", or move this world to other ports: CLOUD_PORT_OFFSET=1000 ./cloud up (and the same for every ./cloud command).");
+            + ", or move this world to other ports: CLOUD_PORT_OFFSET=1000 ./cloud up "
+            + "(and the same for every ./cloud command).");
         return null;
     }
 
@@ -94,7 +97,8 @@ internal static class PortHolder
         try
         {
             return char.IsAsciiDigit(Path.GetFileName(process)[0])
-                && Directory.GetFiles(Path.Combine(process, "fd")).Any(fd => sockets.Contains(new FileInfo(fd).LinkTarget ?? ""));
+                && Directory.GetFiles(Path.Combine(process, "fd"))
+                    .Any(fd => sockets.Contains(new FileInfo(fd).LinkTarget ?? ""));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

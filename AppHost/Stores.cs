@@ -4,18 +4,25 @@ using Npgsql;
 
 namespace Cloud.AppHost;
 
-/// <summary>A store, and the program that must be there (or done) before it can be used; null where it is not ours.</summary>
+/// <summary>A store, and the program that must be there (or done) before it can be used; null where it is not
+/// ours.</summary>
 internal sealed record Store(
     Func<string, IResourceBuilder<IResourceWithConnectionString>> ConnectionFor,
     IResourceBuilder<ProjectResource>? Program,
-    bool ProgramEnds);
+    bool ProgramEnds)
+{
+    /// <summary>For PostgreSQL: who makes customers' databases on it; what DatabasePool is given.</summary>
+    public NpgsqlConnectionStringBuilder Provisioner { get; init; } = new();
+}
 
 /// <summary>
 /// Where PostgreSQL and Redis come from; the first that applies:
 /// <list type="number">
 /// <item><c>ConnectionStrings:installation-db</c> (and <c>cluster-db</c>, <c>database_pool-db</c>, <c>metrics-db</c>)
-/// are used as they are, each a role with a schema of its own; likewise <c>ConnectionStrings:redis</c>.</item>
-/// <item><c>ConnectionStrings:postgres</c>, a superuser on a server that runs already: roles and schemas are made there.</item>
+/// are used as they are, each a role with a schema of its own, and <c>provisioner</c>, a role that may create databases
+/// and roles; likewise <c>ConnectionStrings:redis</c>.</item>
+/// <item><c>ConnectionStrings:postgres</c>, a superuser on a server that runs already: roles and schemas are made
+/// there.</item>
 /// <item><c>Stores=containers</c>, with Aspire's own packages only: containers.</item>
 /// <item>Local programs.</item>
 /// </list>
@@ -23,7 +30,7 @@ internal sealed record Store(
 internal static class Stores
 {
     private const string Database = "cloud";
-    private const int PostgresPort = 7105;
+    internal const int PostgresPort = 7105;
     private const int RedisPort = 7106;
     private static readonly string[] Roles = ["installation", "cluster", "database_pool", "metrics"];
 
@@ -31,7 +38,12 @@ internal static class Stores
     {
         if (Roles.All(role => builder.Configuration.GetConnectionString($"{role}-db") is not null))
         {
-            return new Store(role => builder.AddConnectionString($"{role}-db"), Program: null, ProgramEnds: false);
+            return new Store(role => builder.AddConnectionString($"{role}-db"), Program: null, ProgramEnds: false)
+            {
+                Provisioner = new(builder.Configuration.GetConnectionString(World.Provisioner)
+                    ?? throw new DistributedApplicationException(
+                        $"ConnectionStrings:{World.Provisioner} is missing: who may create databases and roles.")),
+            };
         }
 
         if (builder.Configuration.GetConnectionString("postgres") is { } server)
@@ -40,7 +52,10 @@ internal static class Stores
             return new Store(
                 role => builder.AddConnectionString(
                     $"{role}-db", ReferenceExpression.Create($"{ServiceConnection(server, role, world)}")),
-                preparation, ProgramEnds: true);
+                preparation, ProgramEnds: true)
+            {
+                Provisioner = new(ServiceConnection(server, World.Provisioner, world)),
+            };
         }
 
         return ContainersWanted(builder) ? builder.AddPostgresContainer(world) : AddLocalPostgres(builder, world);
@@ -62,10 +77,12 @@ internal static class Stores
         world.FixedPorts[port] = "redis";
         builder.Services.AddHealthChecks().AddCheck("redis-answers", new RedisCheck(port));
         var redis = builder.AddProject<Projects.LocalRedis>("redis")
-            .WithEndpoint(port: port, targetPort: port, scheme: "tcp", name: "tcp", env: "Redis__Port", isProxied: false)
+            .WithEndpoint(
+                port: port, targetPort: port, scheme: "tcp", name: "tcp", env: "Redis__Port", isProxied: false)
             .WithHealthCheck("redis-answers");
         var connection = builder.AddConnectionString(
-            "redis-connection", ReferenceExpression.Create($"127.0.0.1:{world.PortText(RedisPort)},abortConnect=false"));
+            "redis-connection",
+            ReferenceExpression.Create($"127.0.0.1:{world.PortText(RedisPort)},abortConnect=false"));
         return new Store(_ => connection, redis, ProgramEnds: false);
     }
 
@@ -90,7 +107,8 @@ internal static class Stores
         builder.Services.AddHealthChecks().AddCheck(
             "postgres-prepared", new PostgresCheck(ServiceConnection(server, Roles[0], world)));
         var postgres = builder.AddProject<Projects.LocalPostgres>("postgres")
-            .WithEndpoint(port: port, targetPort: port, scheme: "tcp", name: "tcp", env: "Postgres__Port", isProxied: false)
+            .WithEndpoint(
+                port: port, targetPort: port, scheme: "tcp", name: "tcp", env: "Postgres__Port", isProxied: false)
             .WithEnvironment("Postgres__Directory", world.PathOf("postgres"))
             .WithEnvironment("Postgres__Password", world.Password("postgres"))
             .WithEnvironment("Postgres__Binaries", world.Configuration["CLOUD_POSTGRES_BINARIES"])
@@ -99,10 +117,14 @@ internal static class Stores
         return new Store(
             role => builder.AddConnectionString(
                 $"{role}-db", ReferenceExpression.Create($"{ServiceConnection(server, role, world)}")),
-            postgres, ProgramEnds: false);
+            postgres, ProgramEnds: false)
+        {
+            Provisioner = new(ServiceConnection(server, World.Provisioner, world)),
+        };
     }
 
-    private static IResourceBuilder<ProjectResource> WithRoles(this IResourceBuilder<ProjectResource> builder, World world)
+    private static IResourceBuilder<ProjectResource> WithRoles(
+        this IResourceBuilder<ProjectResource> builder, World world)
     {
         foreach (var role in Roles)
         {
@@ -125,7 +147,7 @@ internal static class Stores
     private static Store AddRedisContainer(this IDistributedApplicationBuilder builder) => throw NoContainers();
 
     private static DistributedApplicationException NoContainers() =>
-        new("Stores=containers needs Aspire's own packages, and this build runs on the stand-in. Take the setting away to "
-            + "use local programs, or build with AspireMode=genuine where NuGet has Aspire.");
+        new("Stores=containers needs Aspire's own packages, and this build runs on the stand-in. Take the "
+            + "setting away to use local programs, or build with AspireMode=genuine where NuGet has Aspire.");
 #endif
 }

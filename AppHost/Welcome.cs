@@ -37,7 +37,8 @@ internal sealed class Welcome(ResourceNotificationService notifications, World w
     private string NotFurnished() =>
         $"""
 
-        The services run, but furnishing the world failed; not ready. The reason is at the end of {world.PathOf("logs")}/seed.log
+        The services run, but furnishing the world failed; not ready.
+        The reason is at the end of {world.PathOf("logs")}/seed.log
         Look: {Prefix}./cloud status; {Prefix}./cloud why hello. Ctrl+C and ./cloud up tries again.
         """;
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cloud.AppHost;
 
 /// <summary>What every service gets in the same way.</summary>
@@ -16,7 +18,8 @@ internal static class Wiring
         return builder;
     }
 
-    /// <summary>A fixed port that the program is told by other settings than Kestrel's, and listens on itself.</summary>
+    /// <summary>A fixed port that the program is told by other settings than Kestrel's, and listens on
+    /// itself.</summary>
     public static IResourceBuilder<ProjectResource> WithOwnPort(
         this IResourceBuilder<ProjectResource> builder, World world, string name, int port)
     {
@@ -31,12 +34,26 @@ internal static class Wiring
         builder.WithStore(database, role, "cloud-db");
 
     /// <summary>The shared Redis, as connection string <c>redis</c>.</summary>
-    public static IResourceBuilder<ProjectResource> WithRedis(this IResourceBuilder<ProjectResource> builder, Store redis) =>
+    public static IResourceBuilder<ProjectResource> WithRedis(
+        this IResourceBuilder<ProjectResource> builder, Store redis) =>
         builder.WithStore(redis, "redis", "redis");
 
     /// <summary>Where the service keeps the keys that encrypt the secrets in its tables.</summary>
-    public static IResourceBuilder<ProjectResource> WithKeys(this IResourceBuilder<ProjectResource> builder, World world) =>
+    public static IResourceBuilder<ProjectResource> WithKeys(
+        this IResourceBuilder<ProjectResource> builder, World world) =>
         builder.WithEnvironment("DataProtection__KeysPath", Path.Combine(world.PathOf("keys"), builder.Resource.Name));
+
+    /// <summary>The server on which customers' databases are made, as arguments of <c>seed</c>.</summary>
+    public static IResourceBuilder<ProjectResource> WithDatabaseServer(
+        this IResourceBuilder<ProjectResource> builder, Store database)
+    {
+        var provisioner = database.Provisioner;
+        return builder
+            .WithArgs("--database-host", provisioner.Host ?? "127.0.0.1")
+            .WithArgs("--database-port", provisioner.Port.ToString(CultureInfo.InvariantCulture))
+            .WithArgs("--database-user", provisioner.Username ?? World.Provisioner)
+            .WithEnvironment("CLOUD_DATABASE_PASSWORD", provisioner.Password);
+    }
 
     private static IResourceBuilder<ProjectResource> WithStore(
         this IResourceBuilder<ProjectResource> builder, Store store, string role, string connectionName)

@@ -53,7 +53,8 @@ internal static class DataDirectory
         return reachable;
     }
 
-    /// <summary>Makes the databases' directory unless it is there. Cut in the middle, it leaves nothing in the way.</summary>
+    /// <summary>Makes the databases' directory unless it is there. Cut in the middle, it leaves nothing in the
+    /// way.</summary>
     public static async Task CreateAsync(
         string home, PostgresOptions options, PostgresBinaries binaries, UnprivilegedUser user,
         CancellationToken cancellationToken)
@@ -76,7 +77,8 @@ internal static class DataDirectory
             await user.OwnAsync(home, cancellationToken);
             var initDb = user.Run(
                 binaries.InitDb, "-D", unfinished, "-U", PostgresOptions.Superuser, "--pwfile", passwordFile,
-                "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", options.Durable ? "--data-checksums" : "--no-sync");
+                "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+                options.Durable ? "--data-checksums" : "--no-sync");
             await Processes.ProgramRun.RunAsync(initDb with { WorkingDirectory = home }, cancellationToken);
         }
         catch (Processes.ProgramFailedException e)
@@ -108,8 +110,8 @@ internal static class DataDirectory
     public static int? ServerRunningOn(string home)
     {
         var lockFile = Path.Combine(ClusterIn(home), "postmaster.pid");
-        if (!File.Exists(lockFile)
-            || !int.TryParse(File.ReadLines(lockFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var processId))
+        var firstLine = File.Exists(lockFile) ? File.ReadLines(lockFile).FirstOrDefault() : null;
+        if (!int.TryParse(firstLine, CultureInfo.InvariantCulture, out var processId))
         {
             return null;
         }

@@ -36,7 +36,8 @@ public sealed record PostgresBinaries(string Directory, int Major)
                 }
             }
 
-            if (found.FirstOrDefault(b => wantedMajor is null ? b.Major >= OldestMajor : b.Major == wantedMajor) is { } best)
+            var best = found.Find(b => wantedMajor is null ? b.Major >= OldestMajor : b.Major == wantedMajor);
+            if (best is not null)
             {
                 return best;
             }
@@ -46,8 +47,8 @@ public sealed record PostgresBinaries(string Directory, int Major)
         return wantedMajor is null || downloaded.Major == wantedMajor
             ? downloaded
             : throw new PostgresUnavailableException(
-                $"The data in {options.Directory} was made by PostgreSQL {wantedMajor}, and that version is no longer on this "
-                + $"machine (found: {Listed([.. found, downloaded])}). Install PostgreSQL {wantedMajor}, or give the local "
+                $"The data in {options.Directory} was made by PostgreSQL {wantedMajor}, and that version is no longer "
+                + $"on this machine (found: {Listed([.. found, downloaded])}). Install it, or give the local "
                 + "world up with ./cloud reset.");
     }
 
@@ -125,7 +126,8 @@ public sealed record PostgresBinaries(string Directory, int Major)
                 cancellationToken);
             // The package is stored without symbolic links; its own script makes them, and npm no longer runs scripts.
             await ProgramRun.RunAsync(
-                new ProgramStart("node", "scripts/hydrate-symlinks.js") { WorkingDirectory = unpacked }, cancellationToken);
+                new ProgramStart("node", "scripts/hydrate-symlinks.js") { WorkingDirectory = unpacked },
+                cancellationToken);
         }
         catch (Exception e) when (e is ProgramFailedException or IOException or UnauthorizedAccessException)
         {
@@ -137,9 +139,10 @@ public sealed record PostgresBinaries(string Directory, int Major)
     private static string HowToInstall(string why, IReadOnlyList<PostgresBinaries> unfit)
     {
         var seen = unfit.Count == 0 ? "" : $" (too old or unfit: {Listed(unfit)})";
-        return $"No PostgreSQL {OldestMajor} or newer was found on PATH or in {DebianRoot}{seen}, and {why}. Install it "
-            + "(Debian or Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install "
-            + "postgresql@18), or name a directory of binaries in CLOUD_POSTGRES_BINARIES, or use a server that runs "
+        return $"No PostgreSQL {OldestMajor} or newer was found on PATH or in {DebianRoot}{seen}, and {why}. "
+            + "Install it (Debian or Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; "
+            + "macOS: brew install postgresql@18), or name a directory of binaries in CLOUD_POSTGRES_BINARIES, "
+            + "or use a server that runs "
             + "already: ConnectionStrings__postgres='Host=...;Username=...;Password=...'.";
     }
 

@@ -6,13 +6,15 @@ public sealed record PostgresOptions
     /// <summary>The name of the first superuser.</summary>
     public const string Superuser = "postgres";
 
-    /// <summary>Where the server keeps its files. Made when missing; the same directory gives the same databases.</summary>
+    /// <summary>Where the server keeps its files. Made when missing; the same directory gives the same
+    /// databases.</summary>
     public required string Directory { get; init; }
 
     /// <summary>The TCP port on 127.0.0.1.</summary>
     public required int Port { get; init; }
 
-    /// <summary>Password of <see cref="Superuser"/>. Decided when the directory is first used; must stay the same later.</summary>
+    /// <summary>Password of <see cref="Superuser"/>. Decided when the directory is first used; must stay the same
+    /// later.</summary>
     public required string Password { get; init; }
 
     /// <summary>False gives up safety against power loss for speed: right for tests only.</summary>

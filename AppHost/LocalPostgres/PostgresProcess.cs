@@ -42,7 +42,8 @@ public sealed class PostgresProcess : IAsyncDisposable
     /// <summary>Completes with the exit code when the server ends, for whatever reason.</summary>
     public Task<int> Exited => _process.Exited;
 
-    /// <summary>Finds PostgreSQL, makes the data directory when missing, starts the server and waits until it answers.</summary>
+    /// <summary>Finds PostgreSQL, makes the data directory when missing, starts the server and waits until it
+    /// answers.</summary>
     /// <exception cref="PostgresUnavailableException">It cannot be had; the message says what to do.</exception>
     public static async Task<PostgresProcess> StartAsync(PostgresOptions options, CancellationToken cancellationToken)
     {
@@ -54,7 +55,8 @@ public sealed class PostgresProcess : IAsyncDisposable
         if (!await user.ReachesAsync(binaries.Postgres, cancellationToken))
         {
             throw new PostgresUnavailableException(
-                $"PostgreSQL may not run as root, and no other user may read {binaries.Directory}. Move it, or open the way to it.");
+                $"PostgreSQL may not run as root, and no other user may read {binaries.Directory}. Move "
+                + "it, or open the way to it.");
         }
 
         await DataDirectory.CreateAsync(home, options, binaries, user, cancellationToken);
@@ -203,8 +205,8 @@ public sealed class PostgresProcess : IAsyncDisposable
             if (clock.GetElapsedTime(started) > PredecessorStopWithin)
             {
                 throw new PostgresUnavailableException(
-                    $"A PostgreSQL server from an earlier run (process {processId}) still uses {home}. Stop it: kill -INT "
-                    + processId.ToString(CultureInfo.InvariantCulture));
+                    $"A PostgreSQL server from an earlier run (process {processId}) still uses {home}. Stop it: "
+                    + "kill -INT " + processId.ToString(CultureInfo.InvariantCulture));
             }
 
             await ProgramRun.RunAsync(

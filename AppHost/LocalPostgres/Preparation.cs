@@ -14,15 +14,16 @@ public sealed record PreparationOptions(
     string? Provisioner,
     string? ProvisionerPassword)
 {
-    /// <summary>Closes the server's own databases to all but the provisioner, so that the roles made with it reach their
-    /// own databases only. For a server that is ours alone: somebody else's may have roles that need them.</summary>
+    /// <summary>Closes the server's own databases to all but the provisioner, so that the roles made with it reach
+    /// their own databases only. For a server that is ours alone: somebody else's may have roles that need
+    /// them.</summary>
     public bool CloseMaintenanceDatabases { get; init; }
 }
 
 /// <summary>
-/// Creates the services' database, roles and schemas on a server, whoever runs that server. Can be repeated: what exists
-/// stays, passwords are set to those given. The roles appear together in one transaction, so a role that can log in
-/// proves that all of it is there.
+/// Creates the services' database, roles and schemas on a server, whoever runs that server. Can be repeated: what
+/// exists stays, passwords are set to those given. The roles appear together in one transaction, so a role that can
+/// log in proves that all of it is there.
 /// </summary>
 public static class Preparation
 {
@@ -70,7 +71,8 @@ public static class Preparation
         if (options.Provisioner is { } provisioner)
         {
             await EnsureRoleAsync(
-                connection, provisioner, options.ProvisionerPassword ?? "", "LOGIN CREATEDB CREATEROLE", cancellationToken);
+                connection, provisioner, options.ProvisionerPassword ?? "", "LOGIN CREATEDB CREATEROLE",
+                cancellationToken);
             if (options.CloseMaintenanceDatabases)
             {
                 await ExecuteAsync(
@@ -87,7 +89,8 @@ public static class Preparation
     }
 
     private static async Task EnsureRoleAsync(
-        NpgsqlConnection connection, string role, string password, string attributes, CancellationToken cancellationToken)
+        NpgsqlConnection connection, string role, string password, string attributes,
+        CancellationToken cancellationToken)
     {
         var exists = await ExistsAsync(
             connection, "SELECT 1 FROM pg_roles WHERE rolname = @name", role, cancellationToken);

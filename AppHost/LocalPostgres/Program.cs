@@ -52,7 +52,8 @@ internal static class Program
             MaxConnections = settings.GetValue("MaxConnections", 500),
             Binaries = settings["Binaries"] is { Length: > 0 } binaries ? binaries : null,
         };
-        log.LogInformation("Starting PostgreSQL on 127.0.0.1:{Port} with data in {Directory}", options.Port, options.Directory);
+        log.LogInformation(
+            "Starting PostgreSQL on 127.0.0.1:{Port} with data in {Directory}", options.Port, options.Directory);
         await using var server = await PostgresProcess.StartAsync(options, stopping);
         await PrepareAsync(server.ConnectionString, isOurs: true, settings, log, stopping);
         log.LogInformation(

@@ -3,8 +3,8 @@ using Cloud.Processes;
 namespace Cloud.LocalPostgres;
 
 /// <summary>
-/// Who runs PostgreSQL. It refuses to run as root, so root hands it to user <c>postgres</c> (or <c>nobody</c> where that
-/// does not exist) through <c>setpriv</c>; everybody else runs it as they are.
+/// Who runs PostgreSQL. It refuses to run as root, so root hands it to user <c>postgres</c> (or <c>nobody</c> where
+/// that does not exist) through <c>setpriv</c>; everybody else runs it as they are.
 /// </summary>
 internal sealed class UnprivilegedUser
 {
@@ -22,8 +22,8 @@ internal sealed class UnprivilegedUser
         if (ProgramPath.Find("setpriv") is null)
         {
             throw new PostgresUnavailableException(
-                "PostgreSQL refuses to run as root, and the program setpriv (package util-linux), with which root could hand "
-                + "it to another user, is missing. Run as an ordinary user, or install util-linux.");
+                "PostgreSQL refuses to run as root, and the program setpriv, with which root could hand it to another "
+                + "user, is missing. Run as an ordinary user, or install setpriv (package util-linux).");
         }
 
         foreach (var candidate in new[] { "postgres", "nobody" })
@@ -40,8 +40,8 @@ internal sealed class UnprivilegedUser
         }
 
         throw new PostgresUnavailableException(
-            "PostgreSQL refuses to run as root, and this machine has neither a user postgres nor nobody. Run as an ordinary "
-            + "user, or add one: useradd --system postgres.");
+            "PostgreSQL refuses to run as root, and this machine has neither a user postgres nor nobody. Run as an "
+            + "ordinary user, or add one: useradd --system postgres.");
     }
 
     /// <summary>The same program, run as the unprivileged user.</summary>
@@ -60,7 +60,8 @@ internal sealed class UnprivilegedUser
         }
     }
 
-    /// <summary>Whether the user gets as far as the path: a directory under /root is closed to everybody else.</summary>
+    /// <summary>Whether the user gets as far as the path: a directory under /root is closed to everybody
+    /// else.</summary>
     public async Task<bool> ReachesAsync(string path, CancellationToken cancellationToken)
     {
         if (_name is null)

@@ -6,13 +6,13 @@ namespace Cloud.Processes;
 
 /// <summary>
 /// A child process that ends with its parent, however the parent ends.
-/// <para>Guarantees: the child runs in a session of its own, so that Ctrl+C in a terminal reaches only the parent, which
-/// then decides the order of stopping. A guard (one <c>sh</c> blocked on reading a pipe from the parent) sees the pipe
-/// close when the parent is gone, even by <c>kill -9</c>, and ends the child's whole process group: first politely, then
-/// by force. What the child itself started ends with it, unless it left the group.</para>
+/// <para>Guarantees: the child runs in a session of its own, so that Ctrl+C in a terminal reaches only the parent,
+/// which then decides the order of stopping. A guard (one <c>sh</c> blocked on reading a pipe from the parent) sees
+/// the pipe close when the parent is gone, even by <c>kill -9</c>, and ends the child's whole process group: first
+/// politely, then by force. What the child itself started ends with it, unless it left the group.</para>
 /// <para>Failures: a parent killed in the instant between starting the child and starting its guard leaves the child
-/// behind. Killing the guard and the parent together does too. Without the <c>setsid</c> program (macOS) the child shares
-/// the parent's session, and only the child itself is ended, not what it started.</para>
+/// behind. Killing the guard and the parent together does too. Without the <c>setsid</c> program (macOS) the child
+/// shares the parent's session, and only the child itself is ended, not what it started.</para>
 /// </summary>
 public sealed class GuardedProcess : IAsyncDisposable
 {
@@ -46,7 +46,8 @@ public sealed class GuardedProcess : IAsyncDisposable
     /// <summary>The process id; also the id of its process group.</summary>
     public int Id { get; }
 
-    /// <summary>Completes with the exit code (128 + signal for a killed program) after the last output was written.</summary>
+    /// <summary>Completes with the exit code (128 + signal for a killed program) after the last output was
+    /// written.</summary>
     public Task<int> Exited => _exited;
 
     /// <summary>Starts the program.</summary>
@@ -64,7 +65,8 @@ public sealed class GuardedProcess : IAsyncDisposable
                 Tenths(start.StopWithin), start.RemoveWhenOrphaned ?? ""],
             new ProgramStart("/bin/sh") { WorkingDirectory = "/" },
             redirectOutput: false);
-        return new GuardedProcess(process, guard, start, output is null ? Task.CompletedTask : PumpAsync(process, output));
+        var pumps = output is null ? Task.CompletedTask : PumpAsync(process, output);
+        return new GuardedProcess(process, guard, start, pumps);
     }
 
     /// <summary>Sends a signal to the program alone. A program that has ended is left alone.</summary>
@@ -76,7 +78,8 @@ public sealed class GuardedProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks the program to end, kills it when it does not within its time, and returns when it is gone.</summary>
+    /// <summary>Asks the program to end, kills it when it does not within its time, and returns when it is
+    /// gone.</summary>
     public async Task<int> StopAsync()
     {
         Send(_start.StopSignal);

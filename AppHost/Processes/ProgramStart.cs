@@ -17,7 +17,8 @@ public sealed record ProgramStart(string Program, params IReadOnlyList<string> A
     /// <summary>How long an orderly end may take.</summary>
     public TimeSpan StopWithin { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>A directory to remove if the starter dies before the program; for throw-away servers of tests.</summary>
+    /// <summary>A directory to remove if the starter dies before the program; for throw-away servers of
+    /// tests.</summary>
     public string? RemoveWhenOrphaned { get; init; }
 }
 

@@ -19,9 +19,11 @@ public sealed class DistributedApplication : IHost, IAsyncDisposable
 
     public IServiceProvider Services => _host.Services;
 
-    public ResourceNotificationService ResourceNotifications => Services.GetRequiredService<ResourceNotificationService>();
+    public ResourceNotificationService ResourceNotifications =>
+        Services.GetRequiredService<ResourceNotificationService>();
 
-    public static IDistributedApplicationBuilder CreateBuilder(string[] args) => new DistributedApplicationBuilder(args);
+    public static IDistributedApplicationBuilder CreateBuilder(string[] args) =>
+        new DistributedApplicationBuilder(args);
 
     public static IDistributedApplicationBuilder CreateBuilder() => CreateBuilder([]);
 

@@ -100,7 +100,8 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationBui
         return new DistributedApplication(_host.Build(), _interception);
     }
 
-    // The directory of the project, which the build writes into the assembly; where that is missing, that of the program.
+    // The directory of the project, which the build writes into the assembly; where that is missing, that of the
+    // program.
     private static string FindAppHostDirectory(Assembly? entry) =>
         entry?.GetCustomAttributes<AssemblyMetadataAttribute>()
             .FirstOrDefault(a => a.Key.Equals("apphostprojectpath", StringComparison.OrdinalIgnoreCase))?.Value
@@ -113,7 +114,8 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationBui
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
-    private sealed class ResourceBuilder<T>(IDistributedApplicationBuilder application, T resource) : IResourceBuilder<T>
+    private sealed class ResourceBuilder<T>(IDistributedApplicationBuilder application, T resource)
+        : IResourceBuilder<T>
         where T : IResource
     {
         public IDistributedApplicationBuilder ApplicationBuilder { get; } = application;

@@ -15,7 +15,8 @@ public static class ReferenceExtensions
     /// <summary>Sets a variable to a text with holes.</summary>
     public static IResourceBuilder<T> WithEnvironment<T>(
         this IResourceBuilder<T> builder, string name, ReferenceExpression value)
-        where T : IResourceWithEnvironment => builder.WithEnvironment(context => context.EnvironmentVariables[name] = value);
+        where T : IResourceWithEnvironment =>
+        builder.WithEnvironment(context => context.EnvironmentVariables[name] = value);
 
     /// <summary>Sets a variable to a parameter.</summary>
     public static IResourceBuilder<T> WithEnvironment<T>(
@@ -49,7 +50,10 @@ public static class ReferenceExtensions
         string? connectionName = null, bool optional = false)
         where T : IResourceWithEnvironment =>
         builder.WithEnvironment(context =>
-            context.EnvironmentVariables[$"ConnectionStrings__{connectionName ?? source.Resource.Name}"] = source.Resource);
+        {
+            var name = connectionName ?? source.Resource.Name;
+            context.EnvironmentVariables[$"ConnectionStrings__{name}"] = source.Resource;
+        });
 
     /// <summary>Lets the program find the other's endpoints by its name.</summary>
     public static IResourceBuilder<T> WithReference<T>(
@@ -76,7 +80,8 @@ public static class ReferenceExtensions
         bool createIfNotExists = true)
         where T : IResourceWithEndpoints
     {
-        var endpoint = builder.Resource.Annotations.OfType<EndpointAnnotation>().FirstOrDefault(e => e.Name == endpointName);
+        var endpoint = builder.Resource.Annotations.OfType<EndpointAnnotation>()
+            .FirstOrDefault(e => e.Name == endpointName);
         if (endpoint is null && createIfNotExists)
         {
             endpoint = new EndpointAnnotation(endpointName, "tcp");
@@ -94,7 +99,8 @@ public static class ReferenceExtensions
     /// <summary>Adds an endpoint.</summary>
     public static IResourceBuilder<T> WithEndpoint<T>(
         this IResourceBuilder<T> builder, int? port = null, int? targetPort = null, string? scheme = null,
-        string? name = null, string? env = null, bool isProxied = true, bool? isExternal = null, ProtocolType? protocol = null)
+        string? name = null, string? env = null, bool isProxied = true, bool? isExternal = null,
+        ProtocolType? protocol = null)
         where T : IResourceWithEndpoints =>
         builder.WithAnnotation(new EndpointAnnotation(name ?? scheme ?? "tcp", scheme ?? "tcp")
         {
@@ -103,8 +109,8 @@ public static class ReferenceExtensions
 
     /// <summary>Adds an HTTP endpoint.</summary>
     public static IResourceBuilder<T> WithHttpEndpoint<T>(
-        this IResourceBuilder<T> builder, int? port = null, int? targetPort = null, string? name = null, string? env = null,
-        bool isProxied = true)
+        this IResourceBuilder<T> builder, int? port = null, int? targetPort = null, string? name = null,
+        string? env = null, bool isProxied = true)
         where T : IResourceWithEndpoints =>
         builder.WithEndpoint(port, targetPort, "http", name ?? "http", env, isProxied);
 

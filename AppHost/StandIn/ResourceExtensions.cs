@@ -28,7 +28,8 @@ public static class ResourceExtensions
         this IDistributedApplicationBuilder builder, string name, string? environmentVariableName = null)
     {
         var value = builder.Configuration.GetConnectionString(name)
-            ?? throw new DistributedApplicationException($"The connection string {name} is missing (ConnectionStrings:{name}).");
+            ?? throw new DistributedApplicationException(
+                $"The connection string {name} is missing (ConnectionStrings:{name}).");
         return builder.AddConnectionString(name, ReferenceExpression.Create($"{value}"));
     }
 
@@ -49,7 +50,7 @@ public static class ResourceExtensions
             .Build();
         var endpoints = settings.GetSection("Kestrel:Endpoints").GetChildren()
             .Where(endpoint => endpoint["Url"] is not null)
-            .Select(endpoint => (endpoint.Key, Url: new Uri(endpoint["Url"]!.Replace("*", "127.0.0.1", StringComparison.Ordinal))))
+            .Select(endpoint => (endpoint.Key, Url: Address(endpoint["Url"]!)))
             .ToList();
         foreach (var (key, url) in endpoints)
         {
@@ -78,7 +79,8 @@ public static class ResourceExtensions
         builder.WithAnnotation(new ReplicaAnnotation(replicas));
 
     /// <summary>Starts after the other is healthy.</summary>
-    public static IResourceBuilder<T> WaitFor<T>(this IResourceBuilder<T> builder, IResourceBuilder<IResource> dependency)
+    public static IResourceBuilder<T> WaitFor<T>(
+        this IResourceBuilder<T> builder, IResourceBuilder<IResource> dependency)
         where T : IResourceWithWaitSupport =>
         builder.WithAnnotation(new WaitAnnotation(dependency.Resource, WaitType.WaitUntilHealthy));
 
@@ -120,6 +122,8 @@ public static class ResourceExtensions
 
             return Task.CompletedTask;
         }));
+
+    private static Uri Address(string url) => new(url.Replace("*", "127.0.0.1", StringComparison.Ordinal));
 
     internal static string Port(int port) => port.ToString(CultureInfo.InvariantCulture);
 }

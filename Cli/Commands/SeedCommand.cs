@@ -18,7 +18,10 @@ internal static class SeedCommand
 
     public static Command Create()
     {
-        var kubeconfig = new Option<FileInfo>("--kubeconfig") { Description = "each of its contexts becomes a cluster", Required = true };
+        var kubeconfig = new Option<FileInfo>("--kubeconfig")
+        {
+            Description = "each of its contexts becomes a cluster", Required = true,
+        };
         var contexts = new Option<string[]>("--context")
         {
             Description = "contexts of it, one per cluster", Required = true, AllowMultipleArgumentsPerToken = true,
@@ -75,7 +78,8 @@ internal static class SeedCommand
         }
     }
 
-    /// <summary>Only a first workspace asks for a place before there can be one; waiting here spares it the retry.</summary>
+    /// <summary>Only a first workspace asks for a place before there can be one; waiting here spares it the
+    /// retry.</summary>
     private static async Task ClustersAreReadyAsync(Session session, CancellationToken ct)
     {
         while ((await Patiently(() => ClusterCommands.AllAsync(session, showDeleted: false, ct), ct))
@@ -132,7 +136,8 @@ internal static class SeedCommand
             ct);
         if (made.State != "stable")
         {
-            throw new Refusal(ExitCode.Failed, $"{FirstWorkspace} is {made.State}.", $"Look: cloud why {FirstWorkspace}");
+            throw new Refusal(
+                ExitCode.Failed, $"{FirstWorkspace} is {made.State}.", $"Look: cloud why {FirstWorkspace}");
         }
 
         await AnswersAsync(made.Url, ct);
@@ -146,7 +151,8 @@ internal static class SeedCommand
             await Task.Delay(Pause, TimeProvider.System, ct);
             var name = first.Name;
             first = await Patiently(
-                async () => await session.Installations.GetInstallationAsync(new() { Name = name }, cancellationToken: ct), ct);
+                async () => await session.Installations.GetInstallationAsync(
+                    new() { Name = name }, cancellationToken: ct), ct);
         }
 
         if (first.State == "stable")

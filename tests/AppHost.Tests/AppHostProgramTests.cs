@@ -25,7 +25,8 @@ public sealed class AppHostProgramTests
         var (exitCode, output) = await RunAsync(state.Path);
 
         Assert.Equal(1, exitCode);
-        Assert.Contains($"Port {InstallationPort + Offset}, which installation needs, is in use", output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Port {InstallationPort + Offset}, which installation needs, is in use", output, StringComparison.Ordinal);
         Assert.Contains($"by process {Environment.ProcessId}", output, StringComparison.Ordinal);
         Assert.Contains("CLOUD_PORT_OFFSET", output, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(state.Path, "postgres")));

@@ -34,14 +34,16 @@ internal sealed class Application : IAsyncDisposable
     }
 
     /// <summary>What a program printed.</summary>
-    public Task<string[]> LogAsync(string id) => File.ReadAllLinesAsync(Path.Combine(_directory.Path, $"{id}.log"), Token);
+    public Task<string[]> LogAsync(string id) =>
+        File.ReadAllLinesAsync(Path.Combine(_directory.Path, $"{id}.log"), Token);
 
     /// <summary>Waits until a replica runs as another process than before, and gives its process id.</summary>
     public async Task<int> ProcessIdAsync(string id, int otherThan = 0, bool healthy = false)
     {
         await foreach (var change in Notifications.WatchAsync(Token))
         {
-            var processId = change.Snapshot.Properties.FirstOrDefault(p => p.Name == "executable.pid")?.Value as int? ?? 0;
+            var processId = change.Snapshot.Properties
+                .FirstOrDefault(p => p.Name == "executable.pid")?.Value as int? ?? 0;
             if (change.ResourceId == id && processId != 0 && processId != otherThan
                 && (!healthy || change.Snapshot.HealthStatus == HealthStatus.Healthy))
             {

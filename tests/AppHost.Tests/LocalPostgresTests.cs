@@ -69,7 +69,8 @@ public sealed class LocalPostgresTests
         // A directory without PostgreSQL, as a machine without it; npm is kept from working by an unwritable target.
         var options = new PostgresOptions
         {
-            Directory = "/tmp/unused", Port = 1, Password = "", Binaries = "/nonexistent", DownloadDirectory = "/dev/null/x",
+            Directory = "/tmp/unused", Port = 1, Password = "", Binaries = "/nonexistent",
+            DownloadDirectory = "/dev/null/x",
         };
 
         var problem = await Assert.ThrowsAnyAsync<Exception>(
@@ -83,7 +84,8 @@ public sealed class LocalPostgresTests
         "sample",
         async (dataSource, cancellationToken) =>
         {
-            await using var command = dataSource.CreateCommand("CREATE TABLE things (id int); INSERT INTO things VALUES (1)");
+            await using var command = dataSource.CreateCommand(
+                "CREATE TABLE things (id int); INSERT INTO things VALUES (1)");
             await command.ExecuteNonQueryAsync(cancellationToken);
         },
         Token);

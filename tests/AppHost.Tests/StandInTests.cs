@@ -23,7 +23,8 @@ public sealed class StandInTests
         var peer = builder.AddExecutable("data-base", "sleep", ".", "600")
             .WithEndpoint(port: port, targetPort: port, scheme: "http", name: "grpc", isProxied: false);
         var password = builder.AddParameter("password", "secret with spaces", secret: true);
-        var store = builder.AddConnectionString("store-of-job", ReferenceExpression.Create($"Host=h;Password={password}"));
+        var store = builder.AddConnectionString(
+            "store-of-job", ReferenceExpression.Create($"Host=h;Password={password}"));
         builder.AddExecutable("job", "env", ".")
             .WithReference(peer).WithReference(store, "cloud-db")
             .WithEnvironment("PLAIN", "a=b").WithEnvironment("PARAMETER", password);
@@ -47,8 +48,10 @@ public sealed class StandInTests
         var builder = application.Builder;
         var well = new TaskCompletionSource();
         builder.Services.AddHealthChecks().AddCheck(
-            "store", () => well.Task.IsCompleted ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("not yet"));
-        var store = builder.AddExecutable("store", "sleep", ".", "600").WithEndpoint(name: "tcp").WithHealthCheck("store");
+            "store",
+            () => well.Task.IsCompleted ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("not yet"));
+        var store = builder.AddExecutable("store", "sleep", ".", "600").WithEndpoint(name: "tcp")
+            .WithHealthCheck("store");
         var preparation = builder.AddExecutable("preparation", "true", ".").WaitFor(store);
         builder.AddExecutable("service", "echo", ".", "started").WaitForCompletion(preparation);
 
@@ -83,7 +86,8 @@ public sealed class StandInTests
     public async Task A_program_that_never_gets_well_ends_the_application()
     {
         await using var application = new Application();
-        application.Builder.AddExecutable("service", "sh", ".", "-c", "echo no database; exit 7").WithEndpoint(name: "tcp");
+        application.Builder.AddExecutable("service", "sh", ".", "-c", "echo no database; exit 7")
+            .WithEndpoint(name: "tcp");
         await application.StartAsync();
 
         var end = await application.Notifications.WaitForResourceAsync(

@@ -11,7 +11,8 @@ namespace Cloud.TestHost;
 /// </summary>
 public static class PostgresServer
 {
-    /// <summary>A role that may create databases and roles but is no superuser, like the owner of a managed server.</summary>
+    /// <summary>A role that may create databases and roles but is no superuser, like the owner of a managed
+    /// server.</summary>
     public const string Provisioner = "provisioner";
 
     /// <summary>The password of every role the fixtures make.</summary>
@@ -46,7 +47,8 @@ public static class PostgresServer
         await Turn.WaitAsync(cancellationToken);
         try
         {
-            await Templates.GetOrAdd(schema, _ => MakeTemplateAsync(admin, template, schema, migrate, cancellationToken));
+            await Templates.GetOrAdd(
+                schema, _ => MakeTemplateAsync(admin, template, schema, migrate, cancellationToken));
         }
         catch
         {
@@ -110,7 +112,10 @@ public static class PostgresServer
         await ExecuteAsync(
             ConnectionStringTo(admin, template, role: null),
             $"""
-            DO $$ BEGIN CREATE ROLE {schema} LOGIN PASSWORD '{Password}'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+            DO $$ BEGIN
+                CREATE ROLE {schema} LOGIN PASSWORD '{Password}';
+            EXCEPTION WHEN duplicate_object THEN NULL;
+            END $$;
             REVOKE ALL ON SCHEMA public FROM PUBLIC;
             CREATE SCHEMA {schema} AUTHORIZATION {schema};
             """,

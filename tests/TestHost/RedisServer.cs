@@ -2,7 +2,8 @@ using Cloud.LocalPostgres;
 
 namespace Cloud.TestHost;
 
-/// <summary>A Redis-protocol server in the test process. Stopping and starting it again loses everything it knew.</summary>
+/// <summary>A Redis-protocol server in the test process. Stopping and starting it again loses everything it
+/// knew.</summary>
 public sealed class RedisServer : IDisposable
 {
     private LocalRedis.RedisServer? _server;

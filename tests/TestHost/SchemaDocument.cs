@@ -5,8 +5,8 @@ namespace Cloud.TestHost;
 
 /// <summary>
 /// A service's whole schema as one readable text, from the catalogs of a migrated database. Kept beside the migrations
-/// as <c>Migrations/schema.sql</c>, so that a reader need not add them up in the head; a test compares the two. The tables
-/// that every service has (outbox, request ledger, journal) are left out.
+/// as <c>Migrations/schema.sql</c>, so that a reader need not add them up in the head; a test compares the two. The
+/// tables that every service has (outbox, request ledger, journal) are left out.
 /// </summary>
 public static class SchemaDocument
 {
@@ -23,7 +23,8 @@ public static class SchemaDocument
         """
         SELECT a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
             || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
-            || CASE WHEN a.attgenerated = 's' THEN ' GENERATED ALWAYS AS ' || pg_get_expr(d.adbin, d.adrelid) || ' STORED'
+            || CASE WHEN a.attgenerated = 's' THEN ' GENERATED ALWAYS AS ' || pg_get_expr(
+                d.adbin, d.adrelid) || ' STORED'
                 WHEN a.attidentity <> '' THEN ' GENERATED ALWAYS AS IDENTITY'
                 WHEN d.adbin IS NOT NULL THEN ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)
                 ELSE '' END
@@ -45,12 +46,14 @@ public static class SchemaDocument
     public static async Task<string> OfAsync(string connectionString, CancellationToken ct)
     {
         await using var source = NpgsqlDataSource.Create(connectionString + ";Pooling=false");
-        var text = new StringBuilder("-- All migrations added up. A test compares; change the migrations, then this.\n");
+        var text = new StringBuilder(
+            "-- All migrations added up. A test compares; change the migrations, then this.\n");
         foreach (var (table, name) in await TablesAsync(source, ct))
         {
             var members = (await TextsAsync(source, Columns, table, ct))
                 .Concat(await TextsAsync(source, Constraints, table, ct));
-            text.Append("\nCREATE TABLE ").Append(name).Append(" (\n    ").AppendJoin(",\n    ", members).Append("\n);\n");
+            text.Append(
+                "\nCREATE TABLE ").Append(name).Append(" (\n    ").AppendJoin(",\n    ", members).Append("\n);\n");
             foreach (var index in await TextsAsync(source, Indexes, table, ct))
             {
                 text.Append(index).Append('\n');

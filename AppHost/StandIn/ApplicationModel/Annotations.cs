@@ -60,7 +60,8 @@ public enum WaitType
 public sealed record WaitAnnotation(IResource Resource, WaitType WaitType, int ExitCode = 0) : IResourceAnnotation;
 
 /// <summary>Something decides environment variables when the program starts.</summary>
-public sealed record EnvironmentCallbackAnnotation(Func<EnvironmentCallbackContext, Task> Callback) : IResourceAnnotation;
+public sealed record EnvironmentCallbackAnnotation(Func<EnvironmentCallbackContext, Task> Callback)
+    : IResourceAnnotation;
 
 /// <summary>The variables so far; values may be strings or <see cref="IValueProvider"/>s.</summary>
 public sealed class EnvironmentCallbackContext(CancellationToken cancellationToken)

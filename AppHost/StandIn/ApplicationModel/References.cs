@@ -12,7 +12,7 @@ public sealed class ReferenceExpression : IValueProvider, IManifestExpressionPro
     private ReferenceExpression(IReadOnlyList<object> parts) => _parts = parts;
 
     public string ValueExpression =>
-        string.Concat(_parts.Select(part => part is IManifestExpressionProvider hole ? hole.ValueExpression : (string)part));
+        string.Concat(_parts.Select(part => (part as IManifestExpressionProvider)?.ValueExpression ?? (string)part));
 
     public static ReferenceExpression Create(ExpressionInterpolatedStringHandler handler) => new(handler.Parts);
 

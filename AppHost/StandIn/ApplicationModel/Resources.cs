@@ -85,11 +85,13 @@ public sealed class ConnectionStringResource(string name, ReferenceExpression ex
 
 /// <summary>A .NET project of this repository.</summary>
 public sealed class ProjectResource(string name)
-    : Resource(name), IResourceWithEnvironment, IResourceWithArgs, IResourceWithServiceDiscovery, IResourceWithWaitSupport;
+    : Resource(name), IResourceWithEnvironment, IResourceWithArgs, IResourceWithServiceDiscovery,
+        IResourceWithWaitSupport;
 
 /// <summary>Any other program.</summary>
 public sealed class ExecutableResource(string name, string command, string workingDirectory)
-    : Resource(name), IResourceWithEnvironment, IResourceWithArgs, IResourceWithServiceDiscovery, IResourceWithWaitSupport
+    : Resource(name), IResourceWithEnvironment, IResourceWithArgs, IResourceWithServiceDiscovery,
+        IResourceWithWaitSupport
 {
     public string Command { get; } = command;
 

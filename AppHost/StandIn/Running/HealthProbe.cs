@@ -6,7 +6,8 @@ namespace Aspire.Hosting.Running;
 /// <summary>Asks one replica how it is: often until it is well for the first time, seldom afterwards.</summary>
 internal sealed class HealthProbe(IResource resource, Func<string, int> targetPort, HealthCheckService checks)
 {
-    private static readonly HttpClient Http = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(1) })
+    private static readonly HttpClient Http = new(
+        new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(1) })
     {
         Timeout = TimeSpan.FromSeconds(5),
     };
@@ -16,7 +17,8 @@ internal sealed class HealthProbe(IResource resource, Func<string, int> targetPo
     private static readonly TimeSpan WhileWell = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StartingTakes = TimeSpan.FromSeconds(30);
 
-    /// <summary>Reports null (well) or what is wrong, first at once, then at every change. Ends with the token.</summary>
+    /// <summary>Reports null (well) or what is wrong, first at once, then at every change. Ends with the
+    /// token.</summary>
     public async Task RunAsync(Action<string?> report, CancellationToken cancellationToken)
     {
         var clock = TimeProvider.System;

@@ -33,7 +33,8 @@ internal static class Launch
         };
     }
 
-    private static async Task<IReadOnlyList<string>> ArgumentsAsync(IResource resource, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<string>> ArgumentsAsync(
+        IResource resource, CancellationToken cancellationToken)
     {
         var context = new CommandLineArgsCallbackContext();
         foreach (var annotation in resource.Annotations.OfType<CommandLineArgsCallbackAnnotation>())
@@ -121,7 +122,7 @@ internal static class Launch
     {
         string text => text,
         IValueProvider provider => await provider.GetValueAsync(cancellationToken) ?? "",
-        IResourceBuilder<ParameterResource> parameter => await parameter.Resource.GetValueAsync(cancellationToken) ?? "",
+        IResourceBuilder<ParameterResource> parameter => await TextAsync(parameter.Resource, cancellationToken),
         _ => throw new DistributedApplicationException($"A value of type {value.GetType().Name} has no text."),
     };
 }

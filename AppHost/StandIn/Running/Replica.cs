@@ -73,7 +73,9 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
             stopping.ThrowIfCancellationRequested();
             if (isJob)
             {
-                Say(exitCode == 0 ? $"done ({lived.TotalSeconds:0.0} s)" : $"failed: {Ending(exitCode)}; log: {LogPath}");
+                Say(exitCode == 0
+                    ? $"done ({lived.TotalSeconds:0.0} s)"
+                    : $"failed: {Ending(exitCode)}; log: {LogPath}");
                 Publish(KnownResourceStates.Finished, exitCode);
                 return;
             }
@@ -84,7 +86,8 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
             {
                 Publish(KnownResourceStates.FailedToStart, exitCode);
                 context.GiveUp(
-                    $"{id} does not start: {Ending(exitCode)}, {failures} times. The end of {LogPath}:\n{await EndOfLogAsync()}");
+                    $"{id} does not start: {Ending(exitCode)}, {failures} times. "
+                    + $"The end of {LogPath}:\n{await EndOfLogAsync()}");
                 return;
             }
 
@@ -130,7 +133,8 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
     {
         try
         {
-            await new HealthProbe(Resource, targetPort, context.Checks).RunAsync(wrong => Report(wrong, began), cancellationToken);
+            await new HealthProbe(Resource, targetPort, context.Checks)
+                .RunAsync(wrong => Report(wrong, began), cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -91,7 +91,8 @@ internal sealed class ReplicaProxy : IAsyncDisposable
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(IPAddress.Loopback, targets[(first + attempt) % targets.Count], _stopping.Token);
+                await socket.ConnectAsync(
+                    IPAddress.Loopback, targets[(first + attempt) % targets.Count], _stopping.Token);
                 return socket;
             }
             catch (SocketException)

@@ -111,7 +111,8 @@ internal sealed class Runner(
 
     private async Task DependenciesAsync(IResource resource, CancellationToken cancellationToken)
     {
-        foreach (var wait in resource.Annotations.OfType<WaitAnnotation>().Where(wait => _running.ContainsKey(wait.Resource)))
+        foreach (var wait in resource.Annotations.OfType<WaitAnnotation>()
+            .Where(wait => _running.ContainsKey(wait.Resource)))
         {
             await DependencyAsync(resource, wait, cancellationToken);
         }
@@ -134,7 +135,8 @@ internal sealed class Runner(
                 if (end.Snapshot.ExitCode != wait.ExitCode)
                 {
                     throw new DistributedApplicationException(
-                        $"{resource.Name} needs {name} to end with code {wait.ExitCode}, but it ended with {end.Snapshot.ExitCode}.");
+                        $"{resource.Name} needs {name} to end with code {wait.ExitCode}, but it ended with "
+                        + $"{end.Snapshot.ExitCode}.");
                 }
 
                 break;

@@ -10,7 +10,8 @@ internal sealed class Interception(Assembly entryAssembly, string[] args) : IDis
 {
     private static readonly AsyncLocal<Interception?> Ambient = new();
 
-    private readonly TaskCompletionSource<IDistributedApplicationBuilder> _builder = NewSignal<IDistributedApplicationBuilder>();
+    private readonly TaskCompletionSource<IDistributedApplicationBuilder> _builder =
+        NewSignal<IDistributedApplicationBuilder>();
     private readonly TaskCompletionSource<DistributedApplication> _application = NewSignal<DistributedApplication>();
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ManualResetEventSlim _mayBuild = new();
@@ -65,7 +66,8 @@ internal sealed class Interception(Assembly entryAssembly, string[] args) : IDis
             var main = EntryAssembly.EntryPoint
                 ?? throw new DistributedApplicationException($"{EntryAssembly.GetName().Name} has no entry point.");
             main.Invoke(null, main.GetParameters().Length == 0 ? [] : [Args]);
-            Fail(new DistributedApplicationException($"The AppHost ended with code {Environment.ExitCode} before it ran."));
+            Fail(new DistributedApplicationException(
+                $"The AppHost ended with code {Environment.ExitCode} before it ran."));
         }
         catch (TargetInvocationException e)
         {
