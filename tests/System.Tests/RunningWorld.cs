@@ -44,8 +44,6 @@ public sealed class RunningWorld : IAsyncLifetime
 
     public string StatePath => _state.Path;
 
-    public string KubeconfigPath => Path.Combine(_state.Path, "kubeconfig");
-
     public async ValueTask InitializeAsync()
     {
         var program = Path.Combine(AppContext.BaseDirectory, "..", "..", "AppHost", "debug", "Cloud.AppHost.dll");
@@ -104,10 +102,14 @@ public sealed class RunningWorld : IAsyncLifetime
         return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(ct));
     }
 
-    /// <summary>What kubectl says, in one of the clusters.</summary>
-    public async Task<string> KubectlAsync(string cluster, string words, CancellationToken ct) =>
-        await ProgramRun.RunAsync(
-            new ProgramStart("kubectl", ["--kubeconfig", KubeconfigPath, "--context", cluster, .. words.Split(' ')]), ct);
+    /// <summary>Asks the API server of one of the clusters.</summary>
+    public async Task<JsonNode> KubernetesAsync(HttpMethod method, string cluster, string path, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, $"http://127.0.0.1:{7107 + Offset}/clusters/{cluster}{path}");
+        using var answer = await Browser.SendAsync(request, ct);
+        answer.EnsureSuccessStatusCode();
+        return JsonNode.Parse(await answer.Content.ReadAsStringAsync(ct))!;
+    }
 
     /// <summary>Names of the databases and roles on the customers' server that belong to an installation.</summary>
     public async Task<IReadOnlyList<string>> TracesInPostgresAsync(string installationId, CancellationToken ct)
@@ -120,7 +122,10 @@ public sealed class RunningWorld : IAsyncLifetime
         };
         await using var source = NpgsqlDataSource.Create(connection);
         await using var command = source.CreateCommand(
-            "SELECT datname FROM pg_database WHERE datname LIKE $1 UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE $1");
+            """
+            SELECT datname FROM pg_database WHERE datname LIKE $1
+            UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE $1
+            """);
         command.Parameters.Add(new NpgsqlParameter { Value = $"%{installationId}%" });
         await using var reader = await command.ExecuteReaderAsync(ct);
         var found = new List<string>();

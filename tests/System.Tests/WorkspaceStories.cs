@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Cloud.Protos.Installation.V1;
 using Cloud.Protos.Metrics.V1;
 using Google.Protobuf.WellKnownTypes;
@@ -49,7 +48,8 @@ public sealed class WorkspaceStories(RunningWorld world)
         Assert.Equal(200, (await world.VisitAsync("life.localhost", Token)).Status);
 
         await world.Installations.DeleteInstallationAsync(
-            new() { Name = made.Name, PendingTime = Duration.FromTimeSpan(TimeSpan.FromHours(1)) }, cancellationToken: Token);
+            new() { Name = made.Name, PendingTime = Duration.FromTimeSpan(TimeSpan.FromHours(1)) },
+            cancellationToken: Token);
         await world.UntilAsync(made, "deletion-pending", Token);
         await world.Installations.CancelInstallationDeletionAsync(new() { Name = made.Name }, cancellationToken: Token);
         var back = await world.UntilAsync(made, "stable", Token);
@@ -71,10 +71,11 @@ public sealed class WorkspaceStories(RunningWorld world)
         var cluster = (await world.Clusters.GetClusterAsync(
             new() { Name = stable.Cluster }, cancellationToken: Token)).DisplayName;
 
-        await world.KubectlAsync(cluster, $"delete deployment --all -n {id}", Token);
+        await world.KubernetesAsync(
+            HttpMethod.Delete, cluster, $"/apis/apps/v1/namespaces/{id}/deployments/mm-{id[..4]}", Token);
         await AnswersAsync("heal.localhost");
 
-        await world.KubectlAsync(cluster, $"delete namespace {id}", Token);
+        await world.KubernetesAsync(HttpMethod.Delete, cluster, $"/api/v1/namespaces/{id}", Token);
         await AnswersAsync("heal.localhost");
         await world.UntilAsync(made, "stable", Token);
 
@@ -181,7 +182,7 @@ public sealed class WorkspaceStories(RunningWorld world)
         var found = new List<string>();
         foreach (var cluster in new[] { "local-a", "local-b" })
         {
-            var list = JsonNode.Parse(await world.KubectlAsync(cluster, "get namespaces -o json", Token))!;
+            var list = await world.KubernetesAsync(HttpMethod.Get, cluster, "/api/v1/namespaces", Token);
             found.AddRange(list["items"]!.AsArray().Select(item => item!["metadata"]!["name"]!.GetValue<string>()));
         }
 
