@@ -1,8 +1,8 @@
 namespace Cloud.Operator.Tests.Manifests;
 
 /// <summary>
-/// Compares everything made for each case with the files beside it. To accept a change: run with UPDATE_GOLDEN=1 and
-/// read the difference before it is committed.
+/// Compares everything made for each case with the files beside it. To accept a change: run with CLOUD_UPDATE_GOLDEN=1
+/// and read the difference before it is committed.
 /// </summary>
 public sealed class GoldenTests
 {
@@ -15,7 +15,7 @@ public sealed class GoldenTests
         var golden = GoldenCase.Read(name);
         var expected = Path.Combine(golden.Directory, "expected");
         var made = golden.Build();
-        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
+        if (Environment.GetEnvironmentVariable("CLOUD_UPDATE_GOLDEN") == "1")
         {
             Write(expected, made);
         }
