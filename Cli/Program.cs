@@ -21,8 +21,8 @@ root.Options.Add(Session.Host);
 root.Options.Add(Session.Trace);
 foreach (var command in LifecycleCommands.All()
              .Concat(ReadCommands.All())
-             .Concat([ClusterCommands.Create(), DatabaseCommands.Create(), EventCommands.Create(), StatusCommand.Create()])
-             .Append(SeedCommand.Create()))
+             .Concat([ClusterCommands.Create(), DatabaseCommands.Create(), EventCommands.Create()])
+             .Concat([StatusCommand.Create(), SeedCommand.Create()]))
 {
     root.Subcommands.Add(command);
 }

@@ -90,7 +90,8 @@ public sealed class Session : IDisposable
         return channel;
     }
 
-    /// <summary>One channel per port, each call with the caller's name and, if it is not a stream, a deadline.</summary>
+    /// <summary>One channel per port, each call with the caller's name and, if it is not a stream, a
+    /// deadline.</summary>
     private sealed class CallInvokerSource(Func<int, GrpcChannel> open)
     {
         private readonly Dictionary<int, CallInvoker> _invokers = [];

@@ -115,7 +115,8 @@ internal static class ClusterCommands
         command.Run(async (session, parsed, ct) =>
         {
             var found = await FindAsync(session, parsed.GetValue(name)!, ct);
-            var cluster = await session.Clusters.ProvisionClusterAsync(new() { Name = found.Name }, cancellationToken: ct);
+            var cluster = await session.Clusters.ProvisionClusterAsync(
+                new() { Name = found.Name }, cancellationToken: ct);
             return Tell(session, cluster, $"{cluster.DisplayName} is {cluster.State}. See it with: cloud clusters");
         });
         return command;

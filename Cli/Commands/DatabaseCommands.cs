@@ -10,13 +10,15 @@ internal static class DatabaseCommands
 {
     private const int PageSize = 1000;
 
-    /// <summary>Where the password of the administrating role is read from: an argument would show in process lists.</summary>
+    /// <summary>Where the password of the administrating role is read from: an argument would show in process
+    /// lists.</summary>
     private const string PasswordVariable = "CLOUD_DATABASE_PASSWORD";
 
     private static readonly string[] ServerHeaders =
         ["NAME", "STATE", "REACHABLE", "ADDRESS", "DATABASES", "WEIGHT", "PLACES", "VERSION", "ID"];
 
-    private static readonly string[] DatabaseHeaders = ["DATABASE", "STATE", "SERVER", "INSTALLATION", "IN STATE", "ID"];
+    private static readonly string[] DatabaseHeaders =
+        ["DATABASE", "STATE", "SERVER", "INSTALLATION", "IN STATE", "ID"];
 
     public static Command Create()
     {
@@ -96,7 +98,10 @@ internal static class DatabaseCommands
     private static Command Register()
     {
         var name = new Argument<string>("name") { Description = "what people will call it" };
-        var host = new Option<string>("--host-name") { Description = "host that services and clusters reach it by", Required = true };
+        var host = new Option<string>("--host-name")
+        {
+            Description = "host that services and clusters reach it by", Required = true,
+        };
         var port = new Option<int>("--port") { Description = "port", DefaultValueFactory = _ => 5432 };
         var user = new Option<string>("--user") { Description = "role with CREATEDB and CREATEROLE", Required = true };
         var limit = new Option<int>("--max-databases") { Description = "how many databases fit (default 300)" };
@@ -134,7 +139,8 @@ internal static class DatabaseCommands
     private static Command Allow(string word, bool allow)
     {
         var name = Name();
-        var command = new Command(word, allow ? "Let new databases in." : "No new databases; those on it stay.") { name };
+        var summary = allow ? "Let new databases in." : "No new databases; those on it stay.";
+        var command = new Command(word, summary) { name };
         command.Run(async (session, parsed, ct) =>
         {
             var found = await FindAsync(session, parsed.GetValue(name)!, ct);
@@ -185,7 +191,8 @@ internal static class DatabaseCommands
     {
         var all = await ServersAsync(session, ct);
         return all.Find(s => s.DisplayName == words || s.Name == words || Words.Id(s.Name) == words)
-            ?? throw new Refusal(ExitCode.NotFound, $"There is no database server \"{words}\".", "See: cloud databases");
+            ?? throw new Refusal(
+                ExitCode.NotFound, $"There is no database server \"{words}\".", "See: cloud databases");
     }
 
     private static int Tell(Session session, DatabaseServer server, string sentence)

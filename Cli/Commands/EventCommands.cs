@@ -24,9 +24,15 @@ internal static class EventCommands
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => [],
         };
-        var limit = new Option<int>("--limit", "-n") { Description = "the newest so many", DefaultValueFactory = _ => 50 };
+        var limit = new Option<int>("--limit", "-n")
+        {
+            Description = "the newest so many", DefaultValueFactory = _ => 50,
+        };
         var follow = new Option<bool>("--follow", "-f") { Description = "go on with new ones; Ctrl+C ends" };
-        var after = new Option<long?>("--after") { Description = "with --follow: from this sequence on (0: the oldest kept)" };
+        var after = new Option<long?>("--after")
+        {
+            Description = "with --follow: from this sequence on (0: the oldest kept)",
+        };
         var command = new Command("events", "What happened, oldest first.") { name, type, limit, follow, after };
         command.Run(async (session, parsed, ct) =>
         {
@@ -110,7 +116,8 @@ internal static class EventCommands
 
     private static string Sentence(Event happened)
     {
-        var at = happened.OccurTime?.ToDateTimeOffset().ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
+        var at = happened.OccurTime?.ToDateTimeOffset()
+            .ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
         var change = happened.OldState == happened.NewState || happened.OldState.Length == 0
             ? $"{happened.Type} ({happened.NewState})"
             : $"{happened.OldState} -> {happened.NewState}";

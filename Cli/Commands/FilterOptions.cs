@@ -15,7 +15,10 @@ internal sealed class FilterOptions
         DefaultValueFactory = _ => [],
     };
 
-    private readonly Option<string> _cluster = new("--cluster") { Description = "in this cluster (clusters/<id> or id)" };
+    private readonly Option<string> _cluster = new("--cluster")
+    {
+        Description = "in this cluster (clusters/<id> or id)",
+    };
 
     private readonly Option<string> _version = new("--version") { Description = "of this version" };
 

@@ -5,7 +5,8 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Cloud.Cli.Commands;
 
-/// <summary>The verbs that change a workspace. Each follows the work until it rests unless told <c>--no-wait</c>.</summary>
+/// <summary>The verbs that change a workspace. Each follows the work until it rests unless told
+/// <c>--no-wait</c>.</summary>
 internal static class LifecycleCommands
 {
     private static readonly Option<bool> NoWait = new("--no-wait")

@@ -66,7 +66,8 @@ internal static class ReadCommands
                 return ExitCode.Done;
             }
 
-            Screen.Table(["FIELD", "VALUE"], Fields(found).Select(pair => (IReadOnlyList<string>)[pair.Name, pair.Value]));
+            Screen.Table(
+                ["FIELD", "VALUE"], Fields(found).Select(pair => (IReadOnlyList<string>)[pair.Name, pair.Value]));
             return ExitCode.Done;
         });
         return command;
@@ -127,7 +128,8 @@ internal static class ReadCommands
         }
         else if (message.Kind is WatchKind.Snapshot or WatchKind.Change)
         {
-            var at = message.Installation.UpdateTime?.ToDateTimeOffset().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
+            var at = message.Installation.UpdateTime?.ToDateTimeOffset()
+                .ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
             var state = message.PreviousState.Length > 0 && message.PreviousState != message.Installation.State
                 ? $"{message.PreviousState} -> {message.Installation.State}"
                 : message.Installation.State;

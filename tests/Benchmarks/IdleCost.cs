@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Cloud.Benchmarks;
 
-/// <summary>What the services cost while nobody asks for anything, by the kernel's accounting of their processes.</summary>
+/// <summary>What the services cost while nobody asks for anything, by the kernel's accounting of their
+/// processes.</summary>
 internal static class IdleCost
 {
     private const double TicksPerSecond = 100; // USER_HZ, which Linux fixes for /proc.
@@ -30,7 +31,8 @@ internal static class IdleCost
     private static void Print(
         string title, string[] names, List<Sample> before, List<Sample> after, TimeSpan time, double? goal)
     {
-        var pairs = after.Where(sample => names.Any(name => sample.Command.Contains(name + ".dll", StringComparison.Ordinal)))
+        var pairs = after
+            .Where(sample => names.Any(name => sample.Command.Contains(name + ".dll", StringComparison.Ordinal)))
             .Select(sample => (sample, earlier: before.Find(other => other.Id == sample.Id)))
             .Where(pair => pair.earlier is not null).ToList();
         if (pairs.Count == 0)

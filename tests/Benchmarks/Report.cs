@@ -8,7 +8,8 @@ namespace Cloud.Benchmarks;
 internal static class Report
 {
     public static void Machine() => Console.WriteLine(
-        $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}");
+        $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, "
+        + $"{RuntimeInformation.FrameworkDescription}");
 
     /// <param name="name">What was measured.</param>
     /// <param name="unit">Of the values.</param>
@@ -21,7 +22,8 @@ internal static class Report
         var wanted = goal is { } g ? string.Create(CultureInfo.InvariantCulture, $"goal <= {g:0.##}") : string.Empty;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{name,-48} median {median,8:0.00} {unit,-8} min {least,8:0.00}  max {most,8:0.00}  n={sorted.Count,-4} {wanted}"));
+            $"{name,-48} median {median,8:0.00} {unit,-8} min {least,8:0.00}  max {most,8:0.00}  "
+            + $"n={sorted.Count,-4} {wanted}"));
         Console.WriteLine(JsonSerializer.Serialize(
             new { name, unit, median, min = least, max = most, n = sorted.Count, goal }));
     }

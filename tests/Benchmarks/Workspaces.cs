@@ -28,7 +28,8 @@ internal sealed class Workspaces(World world)
     public async Task TogetherAsync(int count, CancellationToken ct)
     {
         var labels = Enumerable.Range(0, count).Select(i => $"many{i}-{_run}").ToList();
-        Report.Values($"{count} created at once, all stable", "s", [await UntilStableAsync(labels, ct)], HundredGoalSeconds);
+        var took = await UntilStableAsync(labels, ct);
+        Report.Values($"{count} created at once, all stable", "s", [took], HundredGoalSeconds);
     }
 
     public async Task RemoveAllAsync(CancellationToken ct)
@@ -78,7 +79,8 @@ internal sealed class Workspaces(World world)
                 arrived.Add(message.Installation.Name);
             }
 
-            if (asking is { IsFaulted: true } || (asking is { IsCompleted: true } && arrived.IsSupersetOf(await asking)))
+            if (asking is { IsFaulted: true }
+                || (asking is { IsCompleted: true } && arrived.IsSupersetOf(await asking)))
             {
                 break;
             }

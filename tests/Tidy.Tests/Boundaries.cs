@@ -31,8 +31,8 @@ public sealed partial class Boundaries
             .Where(file => !file.Name.EndsWith("Store", StringComparison.Ordinal)
                 && !file.Path.Contains("/Providers/", StringComparison.Ordinal))
             .SelectMany(file => file.Syntax.DescendantTokens()
-                .Where(token => token.Kind() is SyntaxKind.StringLiteralToken or SyntaxKind.MultiLineRawStringLiteralToken
-                    or SyntaxKind.SingleLineRawStringLiteralToken or SyntaxKind.InterpolatedStringTextToken)
+                .Where(token => token.Kind() is SyntaxKind.StringLiteralToken
+                    or SyntaxKind.MultiLineRawStringLiteralToken or SyntaxKind.SingleLineRawStringLiteralToken or SyntaxKind.InterpolatedStringTextToken)
                 .Where(token => Sql().IsMatch(token.ValueText))
                 .Select(token => file.At(token.Parent!)));
         Assert.Empty(wrong);

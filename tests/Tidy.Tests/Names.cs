@@ -35,6 +35,7 @@ public sealed partial class Names
         Assert.Empty(wrong);
     }
 
-    [GeneratedRegex("(?:Common|Core|Utils?|Utilities|Helpers?|Manager|Base|Impl|Data|Info)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        "(?:Common|Core|Utils?|Utilities|Helpers?|Manager|Base|Impl|Data|Info)$", RegexOptions.CultureInvariant)]
     private static partial Regex Banned();
 }

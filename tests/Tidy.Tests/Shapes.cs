@@ -39,7 +39,8 @@ public sealed class Shapes
             .Select(node => node.Type is GenericNameSyntax generic ? generic.Identifier.Text : LastName(node.Type))
             .ToHashSet(StringComparer.Ordinal);
         var open = Repository.Product.SelectMany(file => file.Syntax.DescendantNodes().OfType<TypeDeclarationSyntax>()
-            .Where(type => type is ClassDeclarationSyntax or RecordDeclarationSyntax { ClassOrStructKeyword.RawKind: not (int)SyntaxKind.StructKeyword })
+            .Where(type => type is ClassDeclarationSyntax
+                or RecordDeclarationSyntax { ClassOrStructKeyword.RawKind: not (int)SyntaxKind.StructKeyword })
             .Where(type => !type.Modifiers.Any(m => m.Kind() is SyntaxKind.SealedKeyword or SyntaxKind.StaticKeyword
                 or SyntaxKind.AbstractKeyword))
             .Where(type => type.Identifier.Text != "Program" && !derivedFrom.Contains(type.Identifier.Text))

@@ -25,7 +25,8 @@ public static class Manifests
     /// <summary>On namespace and resource: which row of this service it belongs to.</summary>
     public const string ClusterInstallationLabel = "cloud.mattermost.com/cluster-installation-id";
 
-    /// <summary>On the Ingress: size by name, which nothing else in the cluster knows, for whoever looks at it.</summary>
+    /// <summary>On the Ingress: size by name, which nothing else in the cluster knows, for whoever looks at
+    /// it.</summary>
     public const string SizeAnnotation = "cloud.mattermost.com/size";
 
     /// <summary>Keys of the database Secret, as the operator reads them.</summary>

@@ -173,7 +173,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
         {
             problems.Add(
                 "installation.version",
-                $"'{version}' is not an image tag: 1 to 128 letters, digits, '.', '_', '-', beginning with none of '.', '-'.",
+                $"'{version}' is not an image tag: 1 to 128 letters, digits, '.', '_', '-', "
+                + "beginning with none of '.', '-'.",
                 "INVALID_VERSION");
         }
 
