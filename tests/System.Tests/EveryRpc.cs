@@ -40,7 +40,8 @@ public sealed class EveryRpc(RunningWorld world)
         {
             if (method.IsServerStreaming)
             {
-                using var stream = invoker.AsyncServerStreamingCall(call, null, new CallOptions(cancellationToken: token), []);
+                using var stream = invoker.AsyncServerStreamingCall(
+                    call, null, new CallOptions(cancellationToken: token), []);
                 await stream.ResponseHeadersAsync;
             }
             else

@@ -33,7 +33,8 @@ internal static class Following
         }
         catch (Exception e) when (limit.IsCancellationRequested)
         {
-            throw new TimeoutException($"{installation.Name} never became {state}; it was {string.Join(", ", seen)}.", e);
+            throw new TimeoutException(
+                $"{installation.Name} never became {state}; it was {string.Join(", ", seen)}.", e);
         }
 
         throw new InvalidOperationException($"The stream of {installation.Name} ended.");

@@ -10,7 +10,8 @@ internal static class ProcessesOfThisWorld
         [.. Directory.EnumerateDirectories("/proc")
             .Select(folder => (folder, isProcess: int.TryParse(
                 Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id), id))
-            .Where(entry => entry.isProcess && Read(entry.folder, "environ").Contains(statePath, StringComparison.Ordinal)
+            .Where(entry => entry.isProcess
+                && Read(entry.folder, "environ").Contains(statePath, StringComparison.Ordinal)
                 && Read(entry.folder, "cmdline").Contains(program, StringComparison.Ordinal))
             .Select(entry => entry.id)];
 

@@ -32,7 +32,8 @@ public sealed partial class Boundaries
                 && !file.Path.Contains("/Providers/", StringComparison.Ordinal))
             .SelectMany(file => file.Syntax.DescendantTokens()
                 .Where(token => token.Kind() is SyntaxKind.StringLiteralToken
-                    or SyntaxKind.MultiLineRawStringLiteralToken or SyntaxKind.SingleLineRawStringLiteralToken or SyntaxKind.InterpolatedStringTextToken)
+                    or SyntaxKind.MultiLineRawStringLiteralToken or SyntaxKind.SingleLineRawStringLiteralToken
+                    or SyntaxKind.InterpolatedStringTextToken)
                 .Where(token => Sql().IsMatch(token.ValueText))
                 .Select(token => file.At(token.Parent!)));
         Assert.Empty(wrong);
