@@ -18,6 +18,9 @@ public sealed record OperatorOptions
 /// <summary>
 /// provision-in-progress -> stable: resource definition, namespace, account, rights and Deployment of the operator are
 /// applied, and the operator is seen to run. What is as wanted already is not written again.
+/// <para>A resource definition that somebody else installed is left as it is when it serves our version: it may hold
+/// fields that ours does not name, and resources that use them. Another operator's Deployment of the same name is
+/// replaced as a whole: merged with ours it would keep its command, and its selector cannot be changed.</para>
 /// </summary>
 public sealed class Provisioning(ClusterConnections connections, OperatorOptions options, TimeProvider time)
 {
@@ -35,6 +38,10 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
                 return Wait("the cluster has not taken the Mattermost resource definition in yet", PodsWait);
             if (Lacking(deployment) is { } lacking) return Wait(lacking, PodsWait);
         }
+        catch (KubernetesApiException e) when (e.IsNamespaceTerminating)
+        {
+            return Wait("an earlier operator's namespace is being removed; it is made anew after that", PodsWait);
+        }
         catch (KubernetesApiException e)
         {
             throw ClusterFailures.OfImport(e, row);
@@ -49,15 +56,35 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
     private static async Task<(V1CustomResourceDefinition Definition, V1Deployment Deployment)> ApplyAsync(
         KubernetesApi api, string image, CancellationToken ct)
     {
-        var definition = await EnsureAsync(
-            api, ResourceKinds.CustomResourceDefinitions, OperatorManifests.Definition, ct);
+        var definition = await EnsureDefinitionAsync(api, ct);
         await EnsureAsync(api, ResourceKinds.Namespaces, OperatorManifests.Namespace(), ct);
         await EnsureAsync(api, ResourceKinds.ServiceAccounts, OperatorManifests.ServiceAccount(), ct);
         await EnsureAsync(api, ResourceKinds.ClusterRoles, OperatorManifests.ClusterRole(), ct);
         await EnsureAsync(api, ResourceKinds.ClusterRoleBindings, OperatorManifests.ClusterRoleBinding(), ct);
-        var deployment = await EnsureAsync(
-            api, ResourceKinds.Deployments, OperatorManifests.Deployment(image), ct);
-        return (definition, deployment);
+        return (definition, await EnsureDeploymentAsync(api, image, ct));
+    }
+
+    private static async Task<V1CustomResourceDefinition> EnsureDefinitionAsync(
+        KubernetesApi api, CancellationToken ct)
+    {
+        var (kind, desired) = (ResourceKinds.CustomResourceDefinitions, OperatorManifests.Definition);
+        var live = await api.Find(kind, ObjectKey.Of(desired), ct);
+        return live is not null && !IsOurs(live) && ServesOurVersion(live)
+            ? live
+            : await EnsureAsync(api, kind, desired, live, ct);
+    }
+
+    private static async Task<V1Deployment> EnsureDeploymentAsync(
+        KubernetesApi api, string image, CancellationToken ct)
+    {
+        var (kind, desired) = (ResourceKinds.Deployments, OperatorManifests.Deployment(image));
+        var live = await api.Find(kind, OperatorManifests.DeploymentKey, ct);
+        if (live is not null && !IsOurs(live))
+        {
+            await api.Delete(kind, OperatorManifests.DeploymentKey, live.Metadata.Uid, ct);
+            live = null;
+        }
+        return await EnsureAsync(api, kind, desired, live, ct);
     }
 
     private static async Task<T> EnsureAsync<T>(
@@ -65,8 +92,20 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var live = await api.Find(kind, ObjectKey.Of(desired), ct);
-        return (await new Applier(api, Manifests.FieldManager).Apply(kind, desired, live, force: true, ct)).Object;
+        return await EnsureAsync(api, kind, desired, live, ct);
     }
+
+    private static async Task<T> EnsureAsync<T>(
+        KubernetesApi api, ResourceKind<T> kind, T desired, T? live, CancellationToken ct)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        (await new Applier(api, Manifests.FieldManager).Apply(kind, desired, live, force: true, ct)).Object;
+
+    /// <summary>We applied it; somebody else's bears no mark of ours.</summary>
+    private static bool IsOurs(IKubernetesObject<V1ObjectMeta> item) =>
+        item.Metadata.Annotations?.ContainsKey(Applier.HashAnnotation) == true;
+
+    private static bool ServesOurVersion(V1CustomResourceDefinition definition) =>
+        definition.Spec.Versions.Any(v => v.Served && v.Name == MattermostResource.Resource.Version);
 
     private static bool IsEstablished(V1CustomResourceDefinition definition) =>
         definition.Status?.Conditions?.Any(c => c is { Type: "Established", Status: "True" }) == true;

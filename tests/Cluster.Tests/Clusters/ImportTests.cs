@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Cloud.Protos.Cluster.V1;
 using Cloud.Simulator.ApiServers;
 using Grpc.Core;
@@ -144,6 +145,56 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
     }
 
     [Fact]
+    public async Task A_foreign_definition_stays_as_it_is_and_a_foreign_operator_is_replaced()
+    {
+        await using var used = await ClusterWorld.OfAsync(new ClusterSettings
+        {
+            Name = "used", Nodes = 1, Pods = 20, PodStartDelay = TimeSpan.FromMilliseconds(20),
+        });
+        var api = used.Cluster("used").Api;
+        api.Create("customresourcedefinitions.apiextensions.k8s.io", ForeignDefinition(), "kubectl");
+        api.Create("namespaces", Parse(
+            """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"mattermost-operator"}}"""), "kubectl");
+        api.Create("deployments.apps", ForeignOperator(), "kubectl");
+
+        var imported = await used.ImportAsync("used", Ct);
+        await used.ClusterUntilAsync(imported.Name, c => c.State == "stable", Ct);
+
+        var definition = api.Get("customresourcedefinitions.apiextensions.k8s.io", null, ClusterWorld.Resources)!;
+        Assert.Contains("onlyTheirs", definition["spec"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("cloud-cluster-service", definition["metadata"]!.ToJsonString(),
+            StringComparison.Ordinal);
+        var spec = api.Get("deployments.apps", "mattermost-operator", "mattermost-operator")!["spec"]!;
+        Assert.Null(spec["selector"]!["matchLabels"]!["theirs"]);
+        Assert.Null(spec["template"]!["spec"]!["containers"]![0]!["command"]);
+    }
+
+    [Fact]
+    public async Task An_operators_namespace_that_is_going_is_waited_for()
+    {
+        await using var used = await ClusterWorld.OfAsync(new ClusterSettings
+        {
+            Name = "used", Nodes = 1, Pods = 20, PodStartDelay = TimeSpan.FromMilliseconds(20),
+        });
+        var api = used.Cluster("used").Api;
+        api.Create("namespaces", Parse(
+            """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"mattermost-operator"}}"""), "kubectl");
+        api.Create("configmaps", Parse(
+            """
+            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","namespace":"mattermost-operator",
+            "finalizers":["example.com/held"]}}
+            """), "kubectl");
+        api.Delete("namespaces", null, "mattermost-operator");
+
+        var imported = await used.ImportAsync("used", Ct);
+        var waits = await used.ClusterSeenAsync(imported.Name, Ct,
+            c => c.State != "creation-requested" && c.Progress.WaitingFor.Length > 0);
+
+        Assert.Equal("provision-in-progress", waits.State);
+        Assert.Contains("namespace is being removed", waits.Progress.WaitingFor, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Verbs_check_etag_state_and_existence()
     {
         var stable = await world.StableClusterAsync("large", Ct);
@@ -200,4 +251,26 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
             cancellationToken: Ct));
         Assert.Equal(["page_size", "page_token", "states"], foreign.Fields.Order());
     }
+
+    private static JsonObject Parse(string text) => JsonNode.Parse(text)!.AsObject();
+
+    private static JsonObject ForeignDefinition() => Parse("""
+        {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+        "metadata":{"name":"mattermosts.installation.mattermost.com"},
+        "spec":{"group":"installation.mattermost.com","scope":"Namespaced",
+        "names":{"plural":"mattermosts","singular":"mattermost","kind":"Mattermost","listKind":"MattermostList"},
+        "versions":[{"name":"v1beta1","served":true,"storage":true,"subresources":{"status":{}},
+        "schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true,
+        "properties":{"spec":{"type":"object","x-kubernetes-preserve-unknown-fields":true,
+        "properties":{"onlyTheirs":{"type":"string"}}}}}}}]}}
+        """);
+
+    private static JsonObject ForeignOperator() => Parse("""
+        {"apiVersion":"apps/v1","kind":"Deployment",
+        "metadata":{"name":"mattermost-operator","namespace":"mattermost-operator"},
+        "spec":{"replicas":1,"selector":{"matchLabels":{"theirs":"yes"}},
+        "template":{"metadata":{"labels":{"theirs":"yes"}},
+        "spec":{"containers":[{"name":"mattermost-operator","image":"mattermost/mattermost-operator:v1.25.4",
+        "command":["/mattermost-operator"]}]}}}}
+        """);
 }
