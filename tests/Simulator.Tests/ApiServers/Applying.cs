@@ -88,8 +88,44 @@ public sealed class Applying : IAsyncLifetime
         var refused = await _cluster.ApplyAsync(Path, "one",
             """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"dta":{}}""");
         Assert.Equal(
-            "failed to create typed patch object (default/a; v1, Kind=ConfigMap): .dta: field not declared in schema",
+            "failed to create typed patch object (default/a; /v1, Kind=ConfigMap): .dta: field not declared in schema",
             refused.Message);
+    }
+
+    [Fact]
+    public async Task An_element_of_a_keyed_list_may_be_stated_once()
+    {
+        var refused = await _cluster.ApplyAsync(Deployments + "/web", "one", """
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"template":{"spec":
+              {"containers":[{"name":"web","env":[{"name":"A","value":"1"},{"name":"A","value":"2"}]}]}}}}
+            """);
+        Assert.Equal(HttpStatusCode.InternalServerError, refused.Code);
+        Assert.Equal("failed to create typed patch object (default/web; apps/v1, Kind=Deployment): " +
+            ".spec.template.spec.containers[name=\"web\"].env: duplicate entries for key [name=\"A\"]",
+            refused.Message);
+    }
+
+    [Fact]
+    public async Task What_is_applied_says_what_it_is()
+    {
+        var unversioned = await _cluster.ApplyAsync(Path, "one", """{"kind":"ConfigMap","metadata":{"name":"a"}}""");
+        Assert.Equal(HttpStatusCode.BadRequest, unversioned.Code);
+        Assert.Equal("Incorrect version specified in apply patch. Specified patch version: , expected: v1",
+            unversioned.Message);
+        var unkind = await _cluster.ApplyAsync(Path, "one", """{"apiVersion":"v1","metadata":{"name":"a"}}""");
+        Assert.Equal("failed to create typed patch object (default/a; /v1, Kind=): " +
+            "no corresponding type for /v1, Kind=", unkind.Message);
+    }
+
+    [Fact]
+    public async Task A_custom_resource_says_what_it_is_while_a_built_in_one_is_known_by_its_address()
+    {
+        await _cluster.PostAsync(Definitions, Widget);
+        var refused = await _cluster.PostAsync(Widgets, """{"apiVersion":"example.com/v1","metadata":{"name":"w"}}""");
+        Assert.Equal(HttpStatusCode.BadRequest, refused.Code);
+        Assert.StartsWith("Object 'Kind' is missing in '{", refused.Message, StringComparison.Ordinal);
+        var known = await _cluster.PostAsync(ConfigMaps, """{"metadata":{"name":"b"}}""");
+        Assert.Equal(HttpStatusCode.Created, known.Code);
     }
 
     [Fact]

@@ -129,11 +129,12 @@ public sealed class FieldSet
         if (IsMember) yield return prefix;
         foreach (var (element, child) in _children)
         {
-            foreach (var path in child.Paths(prefix + Shown(element))) yield return path;
+            foreach (var path in child.Paths(prefix + PathOf(element))) yield return path;
         }
     }
 
-    private static string Shown(string element) => element[..2] switch
+    /// <summary>A path element as people read it: <c>.image</c>, <c>[name="a"]</c>.</summary>
+    public static string PathOf(string element) => element[..2] switch
     {
         "f:" => "." + element[2..],
         "k:" => $"[{string.Join(',', Keys(element[2..]))}]",

@@ -81,7 +81,7 @@ public sealed class ObjectWriter(ObjectStore store, ServiceAddresses addresses, 
     public (StoredObject Object, bool Created) Apply(
         ResourceType type, string? ns, string name, JsonObject config, bool force, WriteOptions options)
     {
-        CheckType(type, config);
+        AppliedConfig.CheckType(type, ns, config);
         CheckPlace(type, ns, config);
         if (config.NameOf() is { Length: > 0 } own && own != name)
             throw ApiErrors.BadRequest($"the name of the object ({own}) does not match the name on the URL ({name})");
@@ -89,7 +89,7 @@ public sealed class ObjectWriter(ObjectStore store, ServiceAddresses addresses, 
         if (config.At("metadata", "managedFields") is JsonArray { Count: > 0 })
             throw ApiErrors.BadRequest("metadata.managedFields must be nil");
         config.Metadata().Remove("managedFields");
-        RefuseUndeclared(type, ns, config);
+        AppliedConfig.CheckFields(type, ns, config);
         if (options.Subresource.Length == 0 && type.HasStatus) config.Remove("status");
         lock (store.Gate)
         {
@@ -225,19 +225,6 @@ public sealed class ObjectWriter(ObjectStore store, ServiceAddresses addresses, 
             $"{type.Kind} in version \"{type.Version}\" cannot be handled as a {type.Kind}: {message}");
     }
 
-    private static void RefuseUndeclared(ResourceType type, string? ns, JsonObject config)
-    {
-        var unknown = type.Custom is null
-            ? BuiltInFields.Normalize(config, type.Schema, type.Kind, type.ApiVersion)
-            : CustomFields.Prune(config, type.Schema);
-        if (unknown.Count == 0) return;
-        var where = ns is null ? $"/{config.NameOf()}" : $"{ns}/{config.NameOf()}";
-        var errors = unknown.Select(u => $".{u}: field not declared in schema").ToList();
-        throw new ApiException(500, "",
-            $"failed to create typed patch object ({where}; {type.ApiVersion}, Kind={type.Kind}): " +
-            (errors.Count == 1 ? errors[0] : "errors:\n  " + string.Join("\n  ", errors)));
-    }
-
     private static JsonObject StatusConfig(JsonObject config)
     {
         var status = new JsonObject();
@@ -289,8 +276,18 @@ public sealed class ObjectWriter(ObjectStore store, ServiceAddresses addresses, 
 
     private static void CheckType(ResourceType type, JsonObject obj)
     {
-        obj.Default("apiVersion", type.ApiVersion);
-        obj.Default("kind", type.Kind);
+        if (type.Custom is null)
+        {
+            // A built-in type is known by its address; a custom one is only what it says it is.
+            obj.Default("apiVersion", type.ApiVersion);
+            obj.Default("kind", type.Kind);
+        }
+        foreach (var (field, called) in new[] { ("kind", "Kind"), ("apiVersion", "apiVersion") })
+        {
+            if (string.IsNullOrEmpty(obj.Text(field)))
+                throw ApiErrors.BadRequest(
+                    $"Object '{called}' is missing in '{obj.ToJsonString(KubernetesJson.Options)}'");
+        }
         if (obj.Text("apiVersion") != type.ApiVersion)
         {
             throw ApiErrors.BadRequest(
