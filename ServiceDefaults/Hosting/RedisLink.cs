@@ -58,8 +58,11 @@ public sealed class RedisLink(IServiceProvider services, ILogger<RedisLink> logg
             {
                 if (change.ConnectionType == ConnectionType.Interactive)
                 {
-                    Announce(multiplexer);
+                    logger.LogInformation("Using Redis again at {Endpoint}", change.EndPoint);
                 }
+
+                // Also for the subscriptions' own connection: what was sent while it was away went unheard.
+                Announce(multiplexer);
             };
             multiplexer.ConnectionFailed += (_, change) =>
             {
@@ -73,6 +76,8 @@ public sealed class RedisLink(IServiceProvider services, ILogger<RedisLink> logg
             _multiplexer = multiplexer;
             if (multiplexer.IsConnected)
             {
+                logger.LogInformation(
+                    "Using Redis at {Endpoints}", string.Join<EndPoint>(", ", multiplexer.GetEndPoints()));
                 Announce(multiplexer);
             }
         }
@@ -84,7 +89,6 @@ public sealed class RedisLink(IServiceProvider services, ILogger<RedisLink> logg
 
     private void Announce(IConnectionMultiplexer redis)
     {
-        logger.LogInformation("Using Redis at {Endpoints}", string.Join<EndPoint>(", ", redis.GetEndPoints()));
         Func<IConnectionMultiplexer, Task>[] listeners;
         lock (_gate)
         {
@@ -103,7 +107,7 @@ public sealed class RedisLink(IServiceProvider services, ILogger<RedisLink> logg
         {
             await listener(redis);
         }
-        catch (Exception e) when (e is RedisException or ObjectDisposedException)
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             logger.LogDebug(e, "Losing Redis again while greeting it");
         }

@@ -20,23 +20,29 @@ public interface INudges
 /// <summary>
 /// Nudges over Redis pub/sub: channel <c>nudge:&lt;noun&gt;</c>, payload <c>&lt;id&gt;@&lt;sender&gt;</c>.
 /// Subscribers in the sender's own process are called directly, before Redis and without it, and ignore their own echo.
-/// Guarantee: none; at most once. Redis away: nudges within the process still work, the others are dropped; when it is
-/// back every handler is told with null that it should look for itself.
+/// Guarantee: none; at most once. Redis away: nudges within the process still work, the others are dropped. Whenever
+/// hearing begins or begins again, every handler of the noun is told with null that it should look for itself; a
+/// Redis too slow to take a subscription is asked again every <see cref="ListenAgainAfter"/>.
 /// </summary>
 public sealed class RedisNudges : INudges
 {
+    /// <summary>How soon a subscription that Redis did not take in time is tried again.</summary>
+    private static readonly TimeSpan ListenAgainAfter = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<string, ImmutableArray<Action<string?>>> _handlers =
         new(StringComparer.Ordinal);
 
     private readonly ConcurrentDictionary<string, bool> _subscribed = new(StringComparer.Ordinal);
     private readonly string _self = "@" + ResourceId.New();
     private readonly RedisLink _redis;
+    private readonly TimeProvider _time;
     private readonly ILogger<RedisNudges> _logger;
 
     /// <summary>Begins to listen as soon as Redis is reached.</summary>
-    public RedisNudges(RedisLink redis, ILogger<RedisNudges> logger)
+    public RedisNudges(RedisLink redis, TimeProvider time, ILogger<RedisNudges> logger)
     {
         _redis = redis;
+        _time = time;
         _logger = logger;
         redis.WhenConnected(OnConnectedAsync);
     }
@@ -52,7 +58,7 @@ public sealed class RedisNudges : INudges
                 await redis.GetDatabase().PublishAsync(
                     ChannelOf(nudge.Noun), nudge.Id + _self, CommandFlags.FireAndForget);
             }
-            catch (RedisException e)
+            catch (Exception e) when (IsAway(e))
             {
                 _logger.LogDebug(e, "Losing a nudge of {Noun} {Id}: Redis is away", nudge.Noun, nudge.Id);
             }
@@ -75,30 +81,50 @@ public sealed class RedisNudges : INudges
     {
         foreach (var noun in _handlers.Keys)
         {
-            await ListenAsync(redis, noun);
-            Dispatch(noun, null);
+            if (!await ListenAsync(redis, noun))
+            {
+                Dispatch(noun, null);
+            }
         }
     }
 
-    /// <summary>Subscribes once per noun and connection; the multiplexer restores subscriptions by itself.</summary>
-    private async Task ListenAsync(IConnectionMultiplexer redis, string noun)
+    /// <summary>Subscribes once per noun; the multiplexer restores subscriptions by itself. What was sent before the
+    /// subscription stood went unheard, so its handlers are told to look.</summary>
+    /// <returns>False when the noun was subscribed to already.</returns>
+    private async Task<bool> ListenAsync(IConnectionMultiplexer redis, string noun)
     {
         if (!_subscribed.TryAdd(noun, true))
         {
-            return;
+            return false;
         }
 
-        try
+        while (true)
         {
-            await redis.GetSubscriber().SubscribeAsync(
-                ChannelOf(noun), (_, payload) => Receive(noun, payload.ToString()));
-        }
-        catch (Exception e) when (e is RedisException or ObjectDisposedException)
-        {
-            _subscribed.TryRemove(noun, out _);
-            _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is away", noun);
+            try
+            {
+                await redis.GetSubscriber().SubscribeAsync(
+                    ChannelOf(noun), (_, payload) => Receive(noun, payload.ToString()));
+                Dispatch(noun, null);
+                return true;
+            }
+            catch (RedisTimeoutException e) when (redis.IsConnected)
+            {
+                // Connected and slow: no reconnection will come that would try again. A nudge heard twice harms nobody.
+                _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is slow", noun);
+            }
+            catch (Exception e) when (IsAway(e))
+            {
+                _subscribed.TryRemove(noun, out _);
+                _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is away", noun);
+                return true;
+            }
+
+            await Task.Delay(ListenAgainAfter, _time);
         }
     }
+
+    /// <summary>Timeouts of the client are no <see cref="RedisException"/>.</summary>
+    private static bool IsAway(Exception e) => e is RedisException or TimeoutException or ObjectDisposedException;
 
     private void Receive(string noun, string payload)
     {
