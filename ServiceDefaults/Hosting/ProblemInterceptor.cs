@@ -4,13 +4,15 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Rpc = Google.Rpc;
 
 namespace Cloud.ServiceDefaults.Hosting;
 
 /// <summary>The one place where failures become gRPC statuses, and where a call's <see cref="RequestContext"/> is set.
 /// Problems keep their code and details; a PostgreSQL that is away, or a schema that is not ready, is Unavailable with
-/// RetryInfo; a caller's cancellation and deadline are answered as such; a peer's Unavailable is passed on; all else is
+/// RetryInfo, and so is work that it undid to end a deadlock; text that it cannot store is the caller's mistake;
+/// a caller's cancellation and deadline are answered as such; a peer's Unavailable is passed on; all else is
 /// Internal, logged here with everything and told to the caller without anything but the trace id.</summary>
 internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, ILogger<ProblemInterceptor> logger)
     : Interceptor
@@ -131,6 +133,10 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
             ProblemException problem => problem.ToRpcStatus(),
             _ when context.CancellationToken.IsCancellationRequested => Cut(context),
             OperationCanceledException => Interrupted(),
+            PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire
+                or PostgresErrorCodes.UntranslatableCharacter } => Unstorable(),
+            PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected
+                or PostgresErrorCodes.SerializationFailure } => Collided(),
             _ when DatabaseTrouble.IsAway(e) => Away(e, context),
             RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded } peer => PeerAway(peer),
             RpcException rpc when rpc.GetRpcStatus() is { } rich => rich,
@@ -158,6 +164,14 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
     /// <summary>Not the caller's doing: this process stops, or something it waited for was cut off.</summary>
     private static Rpc.Status Interrupted() => Problem.Unavailable(
         "INTERRUPTED", "The call was interrupted here; send it again.", RetryAfter).ToRpcStatus();
+
+    /// <summary>Protobuf lets a text hold what PostgreSQL cannot store.</summary>
+    private static Rpc.Status Unstorable() => Plain(
+        StatusCode.InvalidArgument, "TEXT_INVALID", "A text of the request holds the character U+0000; leave it out.");
+
+    /// <summary>PostgreSQL undid the work because it and somebody else's waited for each other.</summary>
+    private static Rpc.Status Collided() => Problem.Unavailable(
+        "DATABASE_CONTENDED", "Another request was in the way; send it again.", RetryAfter).ToRpcStatus();
 
     private Rpc.Status Away(Exception e, ServerCallContext context)
     {

@@ -84,6 +84,18 @@ public sealed class Problems
         Assert.Equal(1, status.GetDetail<RetryInfo>()!.RetryDelay.Seconds);
     }
 
+    [Theory]
+    [InlineData(PostgresErrorCodes.CharacterNotInRepertoire, StatusCode.InvalidArgument, "TEXT_INVALID")]
+    [InlineData(PostgresErrorCodes.UntranslatableCharacter, StatusCode.InvalidArgument, "TEXT_INVALID")]
+    [InlineData(PostgresErrorCodes.DeadlockDetected, StatusCode.Unavailable, "DATABASE_CONTENDED")]
+    public async Task What_PostgreSQL_refuses_because_of_the_request_is_not_internal(
+        string sqlState, StatusCode code, string reason)
+    {
+        var refusal = new PostgresException("refused", "ERROR", "ERROR", sqlState);
+        var status = await AskAsync(() => throw refusal, code);
+        Assert.Equal(reason, status.GetDetail<ErrorInfo>()!.Reason);
+    }
+
     [Fact]
     public async Task A_peers_refusal_is_passed_on_with_its_details()
     {
