@@ -12,10 +12,15 @@ namespace Cloud.Installations;
 public sealed class Creation(
     Placements placements, LogicalDatabases databases, ClusterInstallations clusterInstallations)
 {
+    /// <summary>A row that was never changed: nothing has been asked of anybody for it, because the row moves on
+    /// before anything is made.</summary>
+    private const long FirstVersion = 1;
+
     /// <summary>creation-requested, creation-no-compatible-clusters: room in a cluster is found and kept.</summary>
     public async Task<InstallationOutcome> PlaceAsync(Installation row, CancellationToken ct)
     {
-        if (row.State == CreationRequested && await ClearFailedTryAsync(row, ct) is { } busy)
+        var isRetry = row.State == CreationRequested && row.Version > FirstVersion;
+        if (isRetry && await ClearFailedTryAsync(row, ct) is { } busy)
         {
             return Wait($"what an earlier try left is being removed: {busy}", Waiting.ForAnotherService);
         }
