@@ -218,10 +218,23 @@ public sealed class BadInputStories : IAsyncLifetime
     public async Task A_pending_time_out_of_range_is_refused()
     {
         var acme = await _system.CreateAsync("pending");
-        foreach (var seconds in new[] { -1L, (long)InstallationService.MaxPendingTime.TotalSeconds + 1 })
+        Duration[] impossible =
+        [
+            new() { Seconds = -1 },
+            new() { Seconds = (long)InstallationService.MaxPendingTime.TotalSeconds + 1 },
+            new() { Seconds = long.MaxValue },
+            new() { Seconds = 1, Nanos = -1 },
+            new() { Nanos = int.MaxValue },
+        ];
+        foreach (var time in impossible)
         {
             await Refused.With("INVALID_PENDING_TIME", async () => await Client.DeleteInstallationAsync(
-                new() { Name = acme.Name, PendingTime = new Duration { Seconds = seconds } }, cancellationToken: Cut));
+                new() { Name = acme.Name, PendingTime = time }, cancellationToken: Cut));
         }
     }
+
+    [Fact]
+    public async Task Text_that_cannot_be_stored_is_refused() =>
+        await Refused.With("TEXT_INVALID", async () => await Client.ListInstallationsAsync(
+            new() { Filter = new() { OwnerId = "a\0b" } }, cancellationToken: Cut));
 }

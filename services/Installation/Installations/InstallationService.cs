@@ -1,5 +1,6 @@
 using Cloud.Protos.Installation.V1;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Proto = Cloud.Protos.Installation.V1;
 
@@ -132,13 +133,7 @@ public sealed class InstallationService(
     public override Task<Proto.Installation> DeleteInstallation(
         DeleteInstallationRequest request, ServerCallContext context)
     {
-        var asked = request.PendingTime?.ToTimeSpan();
-        if (asked < TimeSpan.Zero || asked > MaxPendingTime)
-        {
-            throw Problem.Invalid(new FieldProblem(
-                "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.", "INVALID_PENDING_TIME"));
-        }
-
+        var asked = PendingTimeOf(request);
         var verb = request.Force ? InstallationVerbs.DeleteNow
             : asked is null ? InstallationVerbs.Delete
             : InstallationVerbs.PostponeDeletion;
@@ -189,6 +184,24 @@ public sealed class InstallationService(
                     transaction, id, row => with(row, Moved(row, etag, verb)), $"somebody asked to {verb.Word} it", ct)
                 ?? throw Problem.NotFound(name)),
             context.CancellationToken);
+    }
+
+    private static TimeSpan? PendingTimeOf(DeleteInstallationRequest request)
+    {
+        if (request.PendingTime is not { } time)
+        {
+            return null;
+        }
+
+        // Seconds first: a message may hold more of them than a TimeSpan, and parts whose signs differ.
+        var isPossible = time.Seconds >= 0 && time.Seconds <= MaxPendingTime.TotalSeconds
+            && time.Nanos is >= 0 and < Duration.NanosecondsPerSecond;
+        return isPossible && time.ToTimeSpan() is var asked && asked <= MaxPendingTime
+            ? asked
+            : throw Problem.Invalid(new FieldProblem(
+                "pending_time",
+                $"From 0 to {MaxPendingTime.TotalDays} days, not {time.Seconds} s and {time.Nanos} ns.",
+                "INVALID_PENDING_TIME"));
     }
 
     private static Installation AsMoved(Installation before, Installation moved) => moved;
