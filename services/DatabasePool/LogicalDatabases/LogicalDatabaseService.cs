@@ -144,20 +144,23 @@ public sealed class LogicalDatabaseService(
     }
 
     /// <inheritdoc/>
-    public override Task<Proto.LogicalDatabase> DeleteLogicalDatabase(
+    public override async Task<Proto.LogicalDatabase> DeleteLogicalDatabase(
         Proto.DeleteLogicalDatabaseRequest request, ServerCallContext context)
     {
         var problems = new FieldProblems();
         var id = ResourceName.IdOf(request.Name, Collection, "name", problems);
         CheckEpoch(request.InstallationEpoch, "installation_epoch", problems);
         problems.ThrowIfAny();
-        return requests.OnceAsync(
+
+        // Whose it is never changes, hence read before: within the transaction it would take a second connection, and
+        // many deletions at once could each hold one and wait for another.
+        var known = await store.FindAsync(id, context.CancellationToken) ?? throw Problem.NotFound(request.Name);
+        return await requests.OnceAsync(
             context.Method,
             request.RequestId,
             request,
             async (tx, ct) =>
             {
-                var known = await store.FindAsync(id, ct) ?? throw Problem.NotFound(request.Name);
                 await TakeEpochAsync(tx, known.InstallationId, request.InstallationEpoch, ct);
                 var row = await store.ChangeAsync(
                     tx,
