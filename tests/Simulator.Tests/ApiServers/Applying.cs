@@ -106,6 +106,22 @@ public sealed class Applying : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Values_of_the_wrong_type_are_refused_by_the_schema()
+    {
+        var refused = await _cluster.ApplyAsync(Deployments + "/web", "one", """
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":"3","paused":"no",
+             "template":{"spec":{"containers":[{"name":"web","image":7,"env":{}}]}}}}
+            """);
+        Assert.Equal(HttpStatusCode.InternalServerError, refused.Code);
+        Assert.Equal("failed to create typed patch object (default/web; apps/v1, Kind=Deployment): errors:\n" +
+            "  .spec.replicas: expected numeric (int or float), got string\n" +
+            "  .spec.paused: expected boolean, got &{\"no\"}\n" +
+            "  .spec.template.spec.containers[name=\"web\"].image: " +
+            "expected string, got &value.valueUnstructured{Value:7}\n" +
+            "  .spec.template.spec.containers[name=\"web\"].env: expected list, got &{{}}", refused.Message);
+    }
+
+    [Fact]
     public async Task What_is_applied_says_what_it_is()
     {
         var unversioned = await _cluster.ApplyAsync(Path, "one", """{"kind":"ConfigMap","metadata":{"name":"a"}}""");

@@ -81,8 +81,10 @@ public sealed class CustomResources : IAsyncLifetime
     [Fact]
     public async Task Deleting_a_definition_deletes_its_objects_first()
     {
-        await _cluster.PostAsync(Widgets,
-            """{"metadata":{"name":"w","finalizers":["a.io/hold"]},"spec":{"size":"small"}}""");
+        await _cluster.PostAsync(Widgets, """
+            {"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w","finalizers":["a.io/hold"]},
+             "spec":{"size":"small"}}
+            """);
         await _cluster.DeleteAsync(Definitions + "/widgets.example.com");
         Assert.NotNull((await _cluster.GetAsync(Widgets + "/w")).At("metadata", "deletionTimestamp"));
         await _cluster.MergeAsync(Widgets + "/w", """{"metadata":{"finalizers":[]}}""");

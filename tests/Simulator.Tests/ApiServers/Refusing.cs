@@ -121,4 +121,25 @@ public sealed class Refusing : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, put.Code);
         await Assert.ThrowsAsync<HttpRequestException>(() => _cluster.GetAsync(ConfigMaps + "/a"));
     }
+
+    [Fact]
+    public async Task Rights_name_verbs_groups_and_resources()
+    {
+        var refused = await _cluster.PostAsync("apis/rbac.authorization.k8s.io/v1/clusterroles",
+            """{"metadata":{"name":"r"},"rules":[{"apiGroups":[],"resources":[],"verbs":[]}]}""");
+        Assert.Equal(
+            "ClusterRole.rbac.authorization.k8s.io \"r\" is invalid: [" +
+            "rules[0].verbs: Required value: verbs must contain at least one value, " +
+            "rules[0].apiGroups: Required value: resource rules must supply at least one api group, " +
+            "rules[0].resources: Required value: resource rules must supply at least one resource]", refused.Message);
+    }
+
+    [Fact]
+    public async Task A_disruption_budget_has_one_bound()
+    {
+        var refused = await _cluster.PostAsync("apis/policy/v1/namespaces/default/poddisruptionbudgets",
+            """{"metadata":{"name":"b"},"spec":{"minAvailable":1,"maxUnavailable":1,"selector":{}}}""");
+        Assert.Contains("minAvailable and maxUnavailable cannot be both set", refused.Message,
+            StringComparison.Ordinal);
+    }
 }

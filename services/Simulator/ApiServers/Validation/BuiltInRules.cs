@@ -24,6 +24,8 @@ public static class BuiltInRules
         "persistentvolumeclaims" => ContentRules.VolumeClaim(obj, before),
         "rolebindings.rbac.authorization.k8s.io" or "clusterrolebindings.rbac.authorization.k8s.io" =>
             ContentRules.RoleBinding(obj, before),
+        "roles.rbac.authorization.k8s.io" or "clusterroles.rbac.authorization.k8s.io" => ContentRules.Role(obj),
+        "poddisruptionbudgets.policy" => ContentRules.DisruptionBudget(obj),
         "storageclasses.storage.k8s.io" => ContentRules.StorageClass(obj, before),
         "leases.coordination.k8s.io" => ContentRules.Lease(obj),
         "customresourcedefinitions.apiextensions.k8s.io" => DefinitionRules.Check(obj, before),

@@ -72,6 +72,39 @@ internal static class ContentRules
             yield return error;
     }
 
+    public static IEnumerable<FieldError> Role(JsonObject obj)
+    {
+        foreach (var (at, rule) in Rules.Each(obj, "rules", ""))
+        {
+            var field = at.TrimStart('.');
+            if (rule.ListAt("verbs") is not { Count: > 0 })
+                yield return FieldError.Required($"{field}.verbs", "verbs must contain at least one value");
+            var forAddresses = rule.ListAt("nonResourceURLs") is { Count: > 0 };
+            var forResources = rule.ListAt("resources") is { Count: > 0 };
+            if (forAddresses && (forResources || rule.ListAt("apiGroups") is { Count: > 0 }))
+                yield return FieldError.Invalid($"{field}.nonResourceURLs", rule.At("nonResourceURLs")!.DeepClone(),
+                    "rules cannot apply to both regular resources and non-resource URLs");
+            if (forAddresses) continue;
+            if (rule.ListAt("apiGroups") is not { Count: > 0 })
+                yield return FieldError.Required($"{field}.apiGroups",
+                    "resource rules must supply at least one api group");
+            if (!forResources)
+                yield return FieldError.Required($"{field}.resources",
+                    "resource rules must supply at least one resource");
+        }
+    }
+
+    public static IEnumerable<FieldError> DisruptionBudget(JsonObject obj)
+    {
+        if (obj.At("spec", "minAvailable") is not null && obj.At("spec", "maxUnavailable") is not null)
+            yield return FieldError.Invalid("spec", obj.At("spec")!.DeepClone(),
+                "minAvailable and maxUnavailable cannot be both set");
+        foreach (var field in new[] { "minAvailable", "maxUnavailable" })
+        {
+            foreach (var error in Rules.NotNegative($"spec.{field}", obj.Number("spec", field))) yield return error;
+        }
+    }
+
     public static IEnumerable<FieldError> StorageClass(JsonObject obj, JsonObject? before)
     {
         if (string.IsNullOrEmpty(obj.Text("provisioner"))) yield return FieldError.Required("provisioner");

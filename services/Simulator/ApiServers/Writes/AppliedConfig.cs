@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Cloud.Simulator.ApiServers.CustomResources;
 using Cloud.Simulator.ApiServers.FieldOwnership;
@@ -28,18 +29,70 @@ internal static class AppliedConfig
             throw Refuse(type, ns, config, [$"no corresponding type for {Kind(type, config)}"]);
     }
 
-    /// <summary>Refuses, in one answer, every field that is not declared, or else every element that is doubled.</summary>
+    /// <summary>
+    /// Refuses, in one answer, all values of the wrong type, or else all doubled elements or undeclared fields.
+    /// </summary>
     public static void CheckFields(ResourceType type, string? ns, JsonObject config)
     {
+        var wrong = new List<string>();
+        FindMistyped(config, type.Schema, "", wrong);
+        if (wrong.Count == 0) FindDoubled(config, type.Schema, "", wrong);
+        if (wrong.Count > 0) throw Refuse(type, ns, config, wrong);
         var unknown = type.Custom is null
             ? BuiltInFields.Normalize(config, type.Schema, type.Kind, type.ApiVersion)
             : CustomFields.Prune(config, type.Schema);
         if (unknown.Count > 0)
             throw Refuse(type, ns, config, [.. unknown.Select(u => $".{u}: field not declared in schema")]);
-        var doubled = new List<string>();
-        FindDoubled(config, type.Schema, "", doubled);
-        if (doubled.Count > 0) throw Refuse(type, ns, config, doubled);
     }
+
+    private static void FindMistyped(JsonNode? value, Schema? schema, string path, List<string> wrong)
+    {
+        if (value is null || schema is null) return;
+        if (Mistyped(value, schema.Kind) is { } text)
+        {
+            wrong.Add($"{path}: {text}");
+            return;
+        }
+        if (value is JsonObject obj)
+        {
+            foreach (var (name, child) in obj) FindMistyped(child, schema.Child(name), $"{path}.{name}", wrong);
+        }
+        else if (value is JsonArray list)
+        {
+            foreach (var (at, item) in list.Index())
+            {
+                var element = schema.IsGranular ? Elements.NameOf(item, schema) : null;
+                var below = element is null ? $"{path}[{at}]" : path + FieldSet.PathOf(element);
+                FindMistyped(item, schema.Items, below, wrong);
+            }
+        }
+    }
+
+    private static string? Mistyped(JsonNode value, SchemaKind wanted)
+    {
+        var (found, text) = (value.GetValueKind(), value.ToJsonString(KubernetesJson.Options));
+        return wanted switch
+        {
+            SchemaKind.Text or SchemaKind.Time or SchemaKind.Bytes when found is not JsonValueKind.String =>
+                $"expected string, got &value.valueUnstructured{{Value:{text}}}",
+            SchemaKind.Integer or SchemaKind.Number when found is not JsonValueKind.Number =>
+                $"expected numeric (int or float), got {GoType(found)}",
+            SchemaKind.Boolean when found is not (JsonValueKind.True or JsonValueKind.False) =>
+                $"expected boolean, got &{{{text}}}",
+            SchemaKind.Object or SchemaKind.Map when found is not JsonValueKind.Object =>
+                $"expected map, got &{{{text}}}",
+            SchemaKind.List when found is not JsonValueKind.Array => $"expected list, got &{{{text}}}",
+            _ => null,
+        };
+    }
+
+    private static string GoType(JsonValueKind kind) => kind switch
+    {
+        JsonValueKind.String => "string",
+        JsonValueKind.Object => "map[string]interface {}",
+        JsonValueKind.Array => "[]interface {}",
+        _ => "bool",
+    };
 
     private static void FindDoubled(JsonNode? value, Schema? schema, string path, List<string> doubled)
     {
