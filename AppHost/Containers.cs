@@ -16,9 +16,10 @@ internal static class Containers
         return new Store(
             role =>
             {
-                var rolePassword = builder.AddParameter($"{role}-password", world.Password(role), secret: true);
+                var rolePassword = builder.AddParameter(
+                    $"{Stores.ResourceName(role)}-password", world.Password(role), secret: true);
                 return builder.AddConnectionString(
-                    $"{role}-db",
+                    Stores.ConnectionName(role),
                     ReferenceExpression.Create(
                         $"Host={host};Port={port};Database=cloud;Username={role};Password={rolePassword}"));
             },

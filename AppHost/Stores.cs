@@ -18,7 +18,7 @@ internal sealed record Store(
 /// <summary>
 /// Where PostgreSQL and Redis come from; the first that applies:
 /// <list type="number">
-/// <item><c>ConnectionStrings:installation-db</c> (and <c>cluster-db</c>, <c>database_pool-db</c>, <c>metrics-db</c>)
+/// <item><c>ConnectionStrings:installation-db</c> (and <c>cluster-db</c>, <c>database-pool-db</c>, <c>metrics-db</c>)
 /// are used as they are, each a role with a schema of its own, and <c>provisioner</c>, a role that may create databases
 /// and roles; likewise <c>ConnectionStrings:redis</c>.</item>
 /// <item><c>ConnectionStrings:postgres</c>, a superuser on a server that runs already: roles and schemas are made
@@ -36,9 +36,10 @@ internal static class Stores
 
     public static Store AddDatabase(this IDistributedApplicationBuilder builder, World world)
     {
-        if (Roles.All(role => builder.Configuration.GetConnectionString($"{role}-db") is not null))
+        if (Roles.All(role => builder.Configuration.GetConnectionString(ConnectionName(role)) is not null))
         {
-            return new Store(role => builder.AddConnectionString($"{role}-db"), Program: null, ProgramEnds: false)
+            return new Store(
+                role => builder.AddConnectionString(ConnectionName(role)), Program: null, ProgramEnds: false)
             {
                 Provisioner = new(builder.Configuration.GetConnectionString(World.Provisioner)
                     ?? throw new DistributedApplicationException(
@@ -51,7 +52,7 @@ internal static class Stores
             var preparation = AddPreparation(builder, world, "postgres").WithEnvironment("Postgres__Server", server);
             return new Store(
                 role => builder.AddConnectionString(
-                    $"{role}-db", ReferenceExpression.Create($"{ServiceConnection(server, role, world)}")),
+                    ConnectionName(role), ReferenceExpression.Create($"{ServiceConnection(server, role, world)}")),
                 preparation, ProgramEnds: true)
             {
                 Provisioner = new(ServiceConnection(server, World.Provisioner, world)),
@@ -65,7 +66,8 @@ internal static class Stores
     {
         if (builder.Configuration.GetConnectionString("redis") is not null)
         {
-            return new Store(_ => builder.AddConnectionString("redis"), Program: null, ProgramEnds: false);
+            var given = builder.AddConnectionString("redis");
+            return new Store(_ => given, Program: null, ProgramEnds: false);
         }
 
         if (ContainersWanted(builder))
@@ -90,6 +92,12 @@ internal static class Stores
     internal static IResourceBuilder<ProjectResource> AddPreparation(
         IDistributedApplicationBuilder builder, World world, string name) =>
         builder.AddProject<Projects.LocalPostgres>(name).WithRoles(world);
+
+    /// <summary>A role's name as Aspire takes it for resources: letters, digits and hyphens.</summary>
+    internal static string ResourceName(string role) => role.Replace('_', '-');
+
+    /// <summary>The name of a role's connection string, as a resource and in the configuration.</summary>
+    internal static string ConnectionName(string role) => $"{ResourceName(role)}-db";
 
     /// <summary>The connection string of one service on a server known by a superuser's.</summary>
     internal static string ServiceConnection(string server, string role, World world) =>
@@ -116,7 +124,7 @@ internal static class Stores
             .WithHealthCheck("postgres-prepared");
         return new Store(
             role => builder.AddConnectionString(
-                $"{role}-db", ReferenceExpression.Create($"{ServiceConnection(server, role, world)}")),
+                ConnectionName(role), ReferenceExpression.Create($"{ServiceConnection(server, role, world)}")),
             postgres, ProgramEnds: false)
         {
             Provisioner = new(ServiceConnection(server, World.Provisioner, world)),

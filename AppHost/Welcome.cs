@@ -29,7 +29,7 @@ internal sealed class Welcome(ResourceNotificationService notifications, World w
           another one:           {Prefix}./cloud create acme --size 1000users
           what there is:         {Prefix}./cloud list; {Prefix}./cloud status
           the clusters inside:   kubectl --kubeconfig {world.KubeconfigPath} get pods -A
-          logs:                  {world.PathOf("logs")}
+          logs:                  {Logs}
           stop:                  Ctrl+C (the world is kept; ./cloud reset empties it)
 
         """;
@@ -38,9 +38,15 @@ internal sealed class Welcome(ResourceNotificationService notifications, World w
         $"""
 
         The services run, but furnishing the world failed; not ready.
-        The reason is at the end of {world.PathOf("logs")}/seed.log
+        The reason is at the end of what seed wrote: {Logs}
         Look: {Prefix}./cloud status; {Prefix}./cloud why hello. Ctrl+C and ./cloud up tries again.
         """;
+
+#if GENUINE_ASPIRE
+    private string Logs => $"the dashboard, {Dashboard.Address(world)} (it prints how to sign in above)";
+#else
+    private string Logs => world.PathOf("logs");
+#endif
 
     private string Prefix => world.PortOffset == 0 ? "" : $"CLOUD_PORT_OFFSET={world.OffsetText} ";
 }

@@ -54,7 +54,11 @@ internal sealed class World
             : Path.GetFullPath(Path.Combine(builder.AppHostDirectory, "..", ".cloud"));
         Directory.CreateDirectory(state);
         configuration["StandIn:LogDirectory"] = Path.Combine(state, "logs");
-        return new World(state, configuration.GetValue("CLOUD_PORT_OFFSET", 0), configuration);
+        var world = new World(state, configuration.GetValue("CLOUD_PORT_OFFSET", 0), configuration);
+#if GENUINE_ASPIRE
+        Dashboard.Configure(world);
+#endif
+        return world;
     }
 
     /// <summary>The program that the build made of a project; all of them lie beside ours.</summary>

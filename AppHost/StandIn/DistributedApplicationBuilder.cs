@@ -90,6 +90,13 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationBui
     public IResourceBuilder<T> AddResource<T>(T resource)
         where T : IResource
     {
+        if (!resource.Name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-'))
+        {
+            throw new ArgumentException(
+                $"The resource name '{resource.Name}' may have only ASCII letters, digits and hyphens.",
+                nameof(resource));
+        }
+
         Resources.Add(resource);
         return new ResourceBuilder<T>(this, resource);
     }

@@ -18,6 +18,14 @@ public static class ReferenceExtensions
         where T : IResourceWithEnvironment =>
         builder.WithEnvironment(context => context.EnvironmentVariables[name] = value);
 
+    /// <summary>Sets a variable to an interpolated string, whose holes may be texts and what has a value later; as in
+    /// Aspire, the compiler prefers this to the overload for strings, so that a number in a hole does not
+    /// compile.</summary>
+    public static IResourceBuilder<T> WithEnvironment<T>(
+        this IResourceBuilder<T> builder, string name, in ReferenceExpression.ExpressionInterpolatedStringHandler value)
+        where T : IResourceWithEnvironment =>
+        builder.WithEnvironment(name, ReferenceExpression.Create(value));
+
     /// <summary>Sets a variable to a parameter.</summary>
     public static IResourceBuilder<T> WithEnvironment<T>(
         this IResourceBuilder<T> builder, string name, IResourceBuilder<ParameterResource> parameter)
