@@ -59,7 +59,8 @@ internal static class IdleCost
         try
         {
             var command = File.ReadAllText(Path.Combine(folder, "cmdline")).Replace('\0', ' ');
-            if (!command.Contains("artifacts/bin", StringComparison.Ordinal))
+            if (!command.Contains("artifacts/bin", StringComparison.Ordinal)
+                && !command.Contains("artifacts/genuine/bin", StringComparison.Ordinal))
             {
                 return null;
             }

@@ -91,7 +91,7 @@ public sealed class WorkspaceStories(RunningWorld world)
         const int count = 50;
         var labels = Enumerable.Range(0, count).Select(i => $"kill{i}").ToList();
         var asked = labels.Select(label => CreateAsync(label, "miniSingleton", "10.1.0")).ToList();
-        var replicas = ProcessesOfThisWorld.Find(world.StatePath, "Cloud.Installation.dll");
+        var replicas = ProcessesOfThisWorld.Find(world.StatePath, "Cloud.Installation");
         Assert.Equal(2, replicas.Count);
         await Task.WhenAll(asked.Take(count / 2));
         ProcessesOfThisWorld.Kill(replicas[0]);
