@@ -12,6 +12,7 @@ public static class ClusterInstallationChecks
     private const string SpecPath = "spec";
     private const string BelowSpec = "spec.";
     private const int HostNameLengthMax = 253;
+    private const int HostLabelLengthMax = 63;
 
     private static readonly string Paths = string.Join(", ", Proto.ClusterInstallationSpec.Descriptor.Fields
         .InDeclarationOrder().Select(f => BelowSpec + f.Name).Prepend(SpecPath));
@@ -27,9 +28,10 @@ public static class ClusterInstallationChecks
             problems.Add($"{at}.logical_database", "It must be given.", "INVALID_RESOURCE_NAME");
         if (spec.DnsNames.Count == 0) problems.Add($"{at}.dns_names", "At least one is needed.", "INVALID_DNS_NAME");
         for (var n = 0; n < spec.DnsNames.Count; n++)
-            if (spec.DnsNames[n].Length is 0 or > HostNameLengthMax
-                || Uri.CheckHostName(spec.DnsNames[n]) != UriHostNameType.Dns)
-                problems.Add($"{at}.dns_names[{n}]", $"'{spec.DnsNames[n]}' is not a host name.", "INVALID_DNS_NAME");
+            if (!IsHostName(spec.DnsNames[n]))
+                problems.Add($"{at}.dns_names[{n}]",
+                    $"'{spec.DnsNames[n]}' is not a host name in lower case, as an Ingress takes it.",
+                    "INVALID_DNS_NAME");
         References(spec.SecretEnv, $"{at}.secret_env", "secret/key", problems);
         References(spec.ConfigMapEnv, $"{at}.config_map_env", "configmap/key", problems);
     }
@@ -76,6 +78,15 @@ public static class ClusterInstallationChecks
         }
         return merged;
     }
+
+    /// <summary>
+    /// A name that every API server takes as host of an Ingress: else the operator would be refused, long after the
+    /// caller was told that all is well.
+    /// </summary>
+    internal static bool IsHostName(string name) => name.Length is > 0 and <= HostNameLengthMax
+        && name.Split('.').All(label => label.Length is > 0 and <= HostLabelLengthMax
+            && label[0] != '-' && label[^1] != '-'
+            && label.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'));
 
     private static void References(
         IEnumerable<KeyValuePair<string, string>> variables, string field, string form, FieldProblems problems)
