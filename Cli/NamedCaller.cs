@@ -10,7 +10,9 @@ internal sealed class NamedCaller(CallInvoker inner) : CallInvoker
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
-    private static readonly string Actor = $"cli:{Environment.UserName}";
+    // A header holds ASCII alone, and people's names more than that.
+    private static readonly string Actor =
+        "cli:" + string.Concat(Environment.UserName.Select(c => char.IsAscii(c) && !char.IsControl(c) ? c : '?'));
 
     public override TResponse BlockingUnaryCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>

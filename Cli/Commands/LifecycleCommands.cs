@@ -20,6 +20,12 @@ internal static class LifecycleCommands
         DefaultValueFactory = _ => 600,
     };
 
+    /// <summary>Timers do not go much further.</summary>
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(30);
+
+    /// <summary>Far beyond what the service allows, which says itself what that is.</summary>
+    private static readonly TimeSpan LongestPending = TimeSpan.FromDays(3650);
+
     private static readonly Option<bool> Now = new("--now") { Description = "final at once; cannot be cancelled" };
 
     private static readonly Option<string> RequestId = new("--request-id")
@@ -164,7 +170,7 @@ internal static class LifecycleCommands
                 var seconds = parsed.GetValue(Now) ? 0 : parsed.GetValue(pending);
                 if (seconds is { } wait)
                 {
-                    request.PendingTime = Duration.FromTimeSpan(TimeSpan.FromSeconds(wait));
+                    request.PendingTime = Duration.FromTimeSpan(SecondsOf("--pending", wait, LongestPending));
                 }
 
                 return session.Installations.DeleteInstallationAsync(request, cancellationToken: token).ResponseAsync;
@@ -208,7 +214,7 @@ internal static class LifecycleCommands
             ? await ask(ct)
             : await new Progress(
                 session,
-                TimeSpan.FromSeconds(parsed.GetValue(Timeout)),
+                SecondsOf("--timeout", parsed.GetValue(Timeout), LongestTimeout),
                 untilDeleted: parsed.GetResult(Now) is not null && parsed.GetValue(Now)).RunAsync(dnsName, ask, ct);
         if (session.Format is OutputFormat.Json)
         {
@@ -229,6 +235,12 @@ internal static class LifecycleCommands
             $"{installation.DnsNames[0]} is {installation.State}: {installation.Progress?.LastError?.Message}",
             $"Look: cloud why {installation.Name}   Then: cloud retry {installation.Name}, or cloud delete");
     }
+
+    private static TimeSpan SecondsOf(string option, double seconds, TimeSpan longest) =>
+        seconds >= 0 && seconds <= longest.TotalSeconds
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new Refusal(
+                ExitCode.Usage, $"{option} takes 0 to {longest.TotalSeconds:0} seconds, not {seconds}.");
 
     private static string Ending(Installation installation) => installation.State switch
     {
