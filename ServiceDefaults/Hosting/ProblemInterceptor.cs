@@ -100,8 +100,11 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         var actor = context.RequestHeaders.GetValue(ActorHeader);
         actor = string.IsNullOrWhiteSpace(actor) ? RequestContext.AnonymousActor : actor;
         RequestContext.Current = new RequestContext(
-            actor[..Math.Min(actor.Length, ActorLengthMax)], RequestIdOf(request));
+            string.Concat(actor.Take(ActorLengthMax).Select(Printable)), RequestIdOf(request));
     }
+
+    /// <summary>Calls to peers carry the actor on, in a header that takes ASCII alone.</summary>
+    private static char Printable(char c) => char.IsAscii(c) && !char.IsControl(c) ? c : '?';
 
     private async ValueTask AwaitSchemaAsync(ServerCallContext context)
     {

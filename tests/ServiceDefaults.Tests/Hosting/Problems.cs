@@ -130,8 +130,9 @@ public sealed class Problems
             actors.Add(RequestContext.Current.Actor);
         });
         await client.GetFleetStatusAsync(new(), new Metadata { { "x-actor", "alice" } }, cancellationToken: Ct);
+        await client.GetFleetStatusAsync(new(), new Metadata { { "x-actor", "al\tice" } }, cancellationToken: Ct);
         await client.GetFleetStatusAsync(new(), cancellationToken: Ct);
-        Assert.Equal(["alice", "anonymous"], actors);
+        Assert.Equal(["alice", "al?ice", "anonymous"], actors);
     }
 
     private static async Task<Status> AskAsync(Action behaviour, StatusCode expected)
