@@ -142,4 +142,27 @@ public sealed class Refusing : IAsyncLifetime
         Assert.Contains("minAvailable and maxUnavailable cannot be both set", refused.Message,
             StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task An_eviction_keeps_to_the_disruption_budget()
+    {
+        const string pods = "api/v1/namespaces/default/pods";
+        const string budgets = "apis/policy/v1/namespaces/default/poddisruptionbudgets";
+        const string eviction = """{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p"}}""";
+        await _cluster.PostAsync(pods, """
+            {"metadata":{"name":"p","labels":{"app":"x"}},"spec":{"containers":[{"name":"c","image":"i"}]}}
+            """);
+        await _cluster.MergeAsync(pods + "/p/status",
+            """{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}""");
+        await _cluster.PostAsync(budgets,
+            """{"metadata":{"name":"b"},"spec":{"minAvailable":1,"selector":{"matchLabels":{"app":"x"}}}}""");
+
+        var refused = await _cluster.PostAsync(pods + "/p/eviction", eviction);
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.Code);
+        Assert.Equal("Cannot evict pod as it would violate the pod's disruption budget.", refused.Message);
+        Assert.Equal("DisruptionBudget", refused.At("details", "causes", "0", "reason"));
+
+        await _cluster.MergeAsync(budgets + "/b/status", """{"status":{"disruptionsAllowed":1}}""");
+        Assert.Equal(HttpStatusCode.Created, (await _cluster.PostAsync(pods + "/p/eviction", eviction)).Code);
+    }
 }

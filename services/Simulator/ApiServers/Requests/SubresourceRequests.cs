@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Cloud.Simulator.ApiServers.Objects;
 using Cloud.Simulator.ApiServers.ResourceTypes;
+using Cloud.Simulator.ApiServers.Validation;
 using Cloud.Simulator.ApiServers.Writes;
 
 namespace Cloud.Simulator.ApiServers.Requests;
@@ -114,6 +115,9 @@ public static class SubresourceRequests
     private static async Task EvictAsync(ResourceRequest request, CancellationToken ct)
     {
         var body = await Bodies.ReadObjectAsync(request.Request, ct);
+        var pod = request.Server.Store.Find(request.Type.StorageKey, request.Namespace, request.Name)
+            ?? throw ApiErrors.NotFound(request.Type, request.Name);
+        RequireBudget(request, pod.ToJson());
         request.Server.Deletion.Delete(request.Type, request.Namespace, request.Name, new DeleteOptions
         {
             GracePeriodSeconds = body.Number("deleteOptions", "gracePeriodSeconds"),
@@ -121,6 +125,39 @@ public static class SubresourceRequests
             DryRun = request.IsDryRun,
         });
         await SuccessAsync(request, ct);
+    }
+
+    /// <summary>
+    /// 429 when a disruption budget of the pod allows no loss now. A pod that does not serve costs none.
+    /// </summary>
+    private static void RequireBudget(ResourceRequest request, JsonObject pod)
+    {
+        if (pod.IsBeingDeleted() || pod.Text("status", "phase") is "Succeeded" or "Failed" or "Pending") return;
+        var labels = pod.ObjectAt("metadata", "labels");
+        var budgets = request.Server.Store.View("poddisruptionbudgets.policy").From(request.Namespace)
+            .Select(b => b.ToJson())
+            .Where(b => b.ObjectAt("spec", "selector") is { } selector && Rules.Selects(selector, labels)).ToList();
+        if (budgets.Count > 1)
+            throw ApiErrors.Internal(
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.");
+        if (budgets is not [var budget] || budget.Number("status", "disruptionsAllowed") is > 0) return;
+        var ready = (pod.ListAt("status", "conditions") ?? [])
+            .Any(c => c.Text("type") == "Ready" && c.Text("status") == "True");
+        var (healthy, desired) = (budget.Number("status", "currentHealthy"), budget.Number("status", "desiredHealthy"));
+        if (!ready && desired > 0 && healthy >= desired) return;
+        throw new ApiException(
+            429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.")
+        {
+            Details = new JsonObject
+            {
+                ["causes"] = new JsonArray(new JsonObject
+                {
+                    ["reason"] = "DisruptionBudget",
+                    ["message"] = $"The disruption budget {budget.NameOf()} needs "
+                        + $"{desired ?? 0} healthy pods and has {healthy ?? 0} currently",
+                }),
+            },
+        };
     }
 
     private static async Task TokenAsync(ResourceRequest request, CancellationToken ct)
