@@ -51,12 +51,15 @@ internal sealed class Welcome(ResourceNotificationService notifications, World w
     private string Prefix => world.PortOffset == 0 ? "" : $"CLOUD_PORT_OFFSET={world.OffsetText} ";
 }
 
-/// <summary>Adds <see cref="Welcome"/>.</summary>
+/// <summary>Adds what accompanies the programs: <see cref="Welcome"/>, and what only Aspire needs.</summary>
 internal static class WelcomeExtensions
 {
     public static void AddWelcome(this IDistributedApplicationBuilder builder, World world)
     {
         builder.Services.AddSingleton(world);
         builder.Services.AddHostedService<Welcome>();
+#if GENUINE_ASPIRE
+        builder.Services.AddHostedService<Revival>();
+#endif
     }
 }
