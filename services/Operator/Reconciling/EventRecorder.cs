@@ -11,7 +11,8 @@ namespace Cloud.Operator.Reconciling;
 /// </summary>
 public sealed class EventRecorder(KubernetesApi api, string instance, TimeProvider time, ILogger<EventRecorder> log)
 {
-    private const int NoteLengthMax = 1024;
+    /// <summary>In UTF-8, as API servers count.</summary>
+    private const int NoteBytesMax = 1024;
 
     public Task Normal(Mattermost mattermost, string reason, string note, CancellationToken cancellation) =>
         Write(mattermost, "Normal", reason, note, cancellation);
@@ -33,7 +34,7 @@ public sealed class EventRecorder(KubernetesApi api, string instance, TimeProvid
             EventTime = now.UtcDateTime,
             Type = type,
             Reason = reason,
-            Note = note.Length <= NoteLengthMax ? note : note[..NoteLengthMax],
+            Note = Shorten(note),
             Action = "Reconcile",
             ReportingController = "mattermost.com/cloud-operator",
             ReportingInstance = instance,
@@ -54,5 +55,22 @@ public sealed class EventRecorder(KubernetesApi api, string instance, TimeProvid
         {
             log.LogWarning("Losing the event {Reason} of {Mattermost}: {Message}", reason, mattermost.Key, e.Message);
         }
+    }
+
+    private static string Shorten(string note)
+    {
+        var (bytes, kept) = (0, 0);
+        foreach (var rune in note.EnumerateRunes())
+        {
+            bytes += rune.Utf8SequenceLength;
+            if (bytes > NoteBytesMax)
+            {
+                break;
+            }
+
+            kept += rune.Utf16SequenceLength;
+        }
+
+        return note[..kept];
     }
 }
