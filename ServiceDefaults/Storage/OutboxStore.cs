@@ -46,12 +46,14 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
 
     private const string RewindSql = "UPDATE outbox_progress SET delivered_through = $1 WHERE delivered_through > $1";
 
+    /// <summary>Leaves to another process what it deletes just now: two that delete the same rows in different orders
+    /// would end in a deadlock.</summary>
     private const string PruneSql =
         """
         WITH old AS (
             SELECT position, sequence FROM outbox
             WHERE sequence <= LEAST($1, (SELECT last_sequence FROM outbox_progress) - $2) AND occurred_at < $3
-            ORDER BY sequence LIMIT $4
+            ORDER BY sequence LIMIT $4 FOR UPDATE SKIP LOCKED
         ), gone AS (
             DELETE FROM outbox USING old WHERE outbox.position = old.position RETURNING outbox.sequence
         ), marked AS (
@@ -61,10 +63,14 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         SELECT count(*) FROM gone
         """;
 
+    /// <summary>As above.</summary>
     private const string ForgetRequestsSql =
         """
-        DELETE FROM request_ledger WHERE (method, request_id) IN (
-            SELECT method, request_id FROM request_ledger WHERE created_at < $1 LIMIT $2)
+        WITH old AS (
+            SELECT method, request_id FROM request_ledger WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+        )
+        DELETE FROM request_ledger USING old
+        WHERE request_ledger.method = old.method AND request_ledger.request_id = old.request_id
         """;
 
     /// <summary>Numbers what was committed since, in one round trip; processes take turns on a lock. Within a pass the

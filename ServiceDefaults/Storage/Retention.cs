@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Cloud.ServiceDefaults.Storage;
 
@@ -32,9 +33,10 @@ internal sealed class Retention(
             {
                 await RunOnceAsync(stoppingToken);
             }
-            catch (Exception e) when (DatabaseTrouble.IsAway(e))
+            catch (Exception e) when (e is NpgsqlException or TimeoutException)
             {
-                logger.LogWarning("Skipping the clean-up: PostgreSQL does not answer ({Reason})", e.Message);
+                // Whatever the reason, what is kept too long is no reason for the service to end.
+                logger.LogWarning(e, "Skipping the clean-up until the next one");
             }
         }
     }

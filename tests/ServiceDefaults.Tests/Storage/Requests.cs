@@ -27,6 +27,24 @@ public sealed class Requests
     }
 
     [Fact]
+    public async Task Old_request_ids_are_forgotten_a_few_at_a_time()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var services = (await depot.StartAsync(Ct)).Services;
+        var ledger = services.GetRequiredService<RequestLedger>();
+        var outbox = services.GetRequiredService<OutboxStore>();
+        foreach (var id in new[] { "id-1", "id-2", "id-3" })
+        {
+            await AskAsync(ledger, id, "same", () => 1);
+        }
+
+        var now = depot.Clock.GetUtcNow();
+        Assert.Equal(0, await outbox.ForgetRequestsAsync(now.AddSeconds(-1), max: 2, Ct));
+        Assert.Equal(2, await outbox.ForgetRequestsAsync(now.AddSeconds(1), max: 2, Ct));
+        Assert.Equal(1, await outbox.ForgetRequestsAsync(now.AddSeconds(1), max: 2, Ct));
+    }
+
+    [Fact]
     public async Task A_request_id_used_for_something_else_is_refused()
     {
         await using var depot = await Depot.OpenAsync(Ct);
