@@ -269,6 +269,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
                     }
                 },
                 ct);
+            await database.Checkpoints.PassAsync("save.after", ct);
             return true;
         }
         catch (LostSaveException)
