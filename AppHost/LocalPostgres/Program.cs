@@ -10,6 +10,9 @@ namespace Cloud.LocalPostgres;
 /// </summary>
 internal static class Program
 {
+    /// <summary>The exit code that says: starting me again will not help (EX_CONFIG of sysexits).</summary>
+    private const int Misconfigured = 78;
+
     private static async Task<int> Main(string[] args)
     {
         var builder = Host.CreateApplicationBuilder(args);
@@ -30,7 +33,12 @@ internal static class Program
         {
             return 0;
         }
-        catch (Exception e) when (e is PostgresUnavailableException or Npgsql.NpgsqlException)
+        catch (PostgresUnavailableException e)
+        {
+            log.LogError("{Message}", e.Message);
+            return Misconfigured;
+        }
+        catch (Npgsql.NpgsqlException e)
         {
             log.LogError("{Message}", e.Message);
             return 1;

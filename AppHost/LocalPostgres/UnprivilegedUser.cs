@@ -71,7 +71,7 @@ internal sealed class UnprivilegedUser
 
         try
         {
-            await ProgramRun.RunAsync(Run("test", "-r", path), cancellationToken);
+            await ProgramRun.RunAsync(Run("/bin/sh", "-c", "test -r \"$0\"", path), cancellationToken);
             return true;
         }
         catch (ProgramFailedException)

@@ -17,14 +17,15 @@ internal sealed record ReplicaContext(
 /// <summary>
 /// Keeps one program of a resource running. A program with endpoints serves: whenever it ends it is started again,
 /// after a pause that doubles with each quick failure. One without endpoints is a job: it runs once.
-/// <para>A program that fails <see cref="AttemptsBeforeGivingUp"/> times before it was ever well will not get
-/// better by itself; the whole application is given up then, with the end of the program's log.</para>
+/// <para>A program that fails <see cref="AttemptsBeforeGivingUp"/> times before it was ever well, or says by its exit
+/// code (78, EX_CONFIG) that it cannot work like this, will not get better by itself; the whole application is given up then, with the end of the program's log.</para>
 /// </summary>
 internal sealed class Replica(IResource resource, string id, Func<string, int> targetPort, ReplicaContext context)
 {
     private const int AttemptsBeforeGivingUp = 3;
+    private const int Misconfigured = 78;
     private const int LogLinesShown = 12;
-    private const int LogLineShown = 240;
+    private const int LogLineShown = 800;
     private const long LogBytesKept = 10 * 1024 * 1024;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
@@ -82,11 +83,11 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
 
             failures = lived > LongLife ? 1 : failures + 1;
             _wasWell |= lived > Settled;
-            if (!_wasWell && failures >= AttemptsBeforeGivingUp)
+            if (!_wasWell && (failures >= AttemptsBeforeGivingUp || exitCode == Misconfigured))
             {
                 Publish(KnownResourceStates.FailedToStart, exitCode);
                 context.GiveUp(
-                    $"{id} does not start: {Ending(exitCode)}, {failures} times. "
+                    $"{id} does not start: {Ending(exitCode)}{(failures > 1 ? $", {failures} times" : "")}. "
                     + $"The end of {LogPath}:\n{await EndOfLogAsync()}");
                 return;
             }
