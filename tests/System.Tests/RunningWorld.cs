@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.NetworkInformation;
 using System.Text;
 using System.Text.Json.Nodes;
 using Cloud.Processes;
@@ -23,8 +24,13 @@ public sealed class TheWorld : ICollectionFixture<RunningWorld>
 /// <summary>The whole cloud, started as <c>./cloud up</c> starts it, on ports and with state of its own.</summary>
 public sealed class RunningWorld : IAsyncLifetime
 {
-    // Below the ports that tests hand out as free, so that the fixed ones meet nobody.
-    private const int Offset = 3_000;
+    private const int FirstPort = 7101;
+    private const int LastPort = 7114;
+    private const int IngressPort = 8080;
+
+    // Below the ports that tests hand out as free, and none that another world stands on.
+    private static readonly int Offset = Enumerable.Range(0, 6).Select(n => 3_000 + (n * 1_500)).First(IsFree);
+
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly TemporaryDirectory _state = new();
@@ -96,7 +102,7 @@ public sealed class RunningWorld : IAsyncLifetime
     /// <summary>What a browser gets at a workspace's address.</summary>
     public async Task<(int Status, string Page)> VisitAsync(string host, CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{8080 + Offset}/");
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{IngressPort + Offset}/");
         request.Headers.Host = host;
         using var answer = await Browser.SendAsync(request, ct);
         return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(ct));
@@ -135,6 +141,12 @@ public sealed class RunningWorld : IAsyncLifetime
         }
 
         return found;
+    }
+
+    private static bool IsFree(int offset)
+    {
+        var taken = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(l => l.Port - offset);
+        return !taken.Any(port => port is (>= FirstPort and <= LastPort) or IngressPort);
     }
 
     /// <summary>Collects what the program prints and tells when a line appears.</summary>
