@@ -18,7 +18,8 @@ internal sealed record ReplicaContext(
 /// Keeps one program of a resource running. A program with endpoints serves: whenever it ends it is started again,
 /// after a pause that doubles with each quick failure. One without endpoints is a job: it runs once.
 /// <para>A program that fails <see cref="AttemptsBeforeGivingUp"/> times before it was ever well, or says by its exit
-/// code (78, EX_CONFIG) that it cannot work like this, will not get better by itself; the whole application is given up then, with the end of the program's log.</para>
+/// code (78, EX_CONFIG) that it cannot work like this, will not get better by itself; the whole application is given
+/// up then, with the end of the program's log.</para>
 /// </summary>
 internal sealed class Replica(IResource resource, string id, Func<string, int> targetPort, ReplicaContext context)
 {
