@@ -123,6 +123,10 @@ public sealed class ClusterWorld : IAsyncLifetime
     public SimulatedCluster Cluster(string name) =>
         _simulator!.Services.GetRequiredService<SimulatedClusters>().All.Single(c => c.Settings.Name == name);
 
+    /// <summary>The machines of a simulated cluster, to be told what goes wrong on them.</summary>
+    public RuntimeControls Machines(string name) =>
+        _simulator!.Services.GetRequiredService<ControllersHost>().Find(name)!.Controls;
+
     /// <summary>What stands in for the operator in a simulated cluster.</summary>
     public OperatorDouble Operator(string name) => _operators[name];
 

@@ -1,4 +1,5 @@
 using Cloud.ClusterInstallations;
+using Cloud.Placement;
 using Cloud.Providers;
 using Cloud.Watching;
 using k8s;
@@ -46,10 +47,12 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
         {
             throw ClusterFailures.OfImport(e, row);
         }
-        return Go(Stable, "the operator runs in it", row with
+        var ready = row with
         {
             OperatorImage = options.Image, ProvisionTime = row.ProvisionTime ?? time.GetUtcNow(),
-        });
+        };
+        // Its room was seen before it could be used, so nothing else tells those who wait for room.
+        return Go(Stable, "the operator runs in it", ready, PlacementStore.TellWaitingAsync);
     }
 
     /// <summary>Answers definition and Deployment as they are now.</summary>

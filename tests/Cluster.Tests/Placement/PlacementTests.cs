@@ -125,6 +125,22 @@ public sealed class PlacementTests
     }
 
     [Fact]
+    public async Task Who_found_no_room_is_told_when_a_cluster_whose_room_was_seen_becomes_ready()
+    {
+        await using var world = await ClusterWorld.OfAsync(Small);
+        var kubelet = world.Machines("small");
+        kubelet.MissingImages = ["cloud/operator"];
+        var cluster = await world.ImportAsync("small", Ct);
+        await world.ClusterSeenAsync(cluster.Name, Ct, c => c.Reachable && c.Capacity.PodsRequested > 0);
+        var told = new Told(world, ResourceId.New());
+        Assert.Equal(NoRoom, (await Refusal.OfAsync(world.PlaceAsync(Ct, told.Id))).Reason);
+
+        kubelet.MissingImages = [];
+        await told.AgainAsync(Ct);
+        Assert.Equal(cluster.Name, (await world.PlaceAsync(Ct, told.Id)).Cluster);
+    }
+
+    [Fact]
     public async Task The_emptier_cluster_is_chosen_and_asking_again_answers_the_same()
     {
         await using var world = await ClusterWorld.OfAsync(Small, Larger);
