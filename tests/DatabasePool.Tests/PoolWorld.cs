@@ -90,8 +90,12 @@ public sealed class PoolWorld : IAsyncLifetime
         await Service.DisposeAsync();
         _redis.Stop();
         _redis.Start();
-        await CustomerServer.AskAsync<string>(
-            OwnConnectionString, "UPDATE logical_databases SET claimed_until = NULL, claimed_by = NULL", ct);
+        foreach (var table in new[] { "logical_databases", "database_servers" })
+        {
+            await CustomerServer.AskAsync<string>(
+                OwnConnectionString, $"UPDATE {table} SET claimed_until = NULL, claimed_by = NULL", ct);
+        }
+
         _service = Start();
         _ = _service.Services;
     }
