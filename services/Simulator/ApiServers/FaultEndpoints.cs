@@ -5,8 +5,8 @@ public static class FaultEndpoints
 {
     /// <summary>
     /// Maps <c>/simulator/clusters/{cluster}/faults</c> (GET lists, DELETE clears), <c>.../faults/{id}</c> (PUT,
-    /// DELETE)
-    /// and <c>POST .../compact</c>, after which every older revision is 410 Gone.
+    /// DELETE), <c>POST .../compact</c>, after which every older revision is 410 Gone, and
+    /// <c>POST .../cut-watches</c>, which breaks the connection of every watch under way.
     /// </summary>
     public static IEndpointRouteBuilder MapFaults(this IEndpointRouteBuilder endpoints, SimulatedClusters clusters)
     {
@@ -24,6 +24,11 @@ public static class FaultEndpoints
         group.MapPost("/compact", (string cluster) => With(cluster, c =>
         {
             ((ApiServer)c.Api).Store.ForgetHistory();
+            return Results.NoContent();
+        }));
+        group.MapPost("/cut-watches", (string cluster) => With(cluster, c =>
+        {
+            ((ApiServer)c.Api).Store.CutFollowers();
             return Results.NoContent();
         }));
         return endpoints;

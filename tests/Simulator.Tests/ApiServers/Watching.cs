@@ -55,6 +55,22 @@ public sealed class Watching : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Watches_that_are_cut_break_and_can_go_on_where_they_were()
+    {
+        var first = await _cluster.PostAsync(ConfigMaps, ConfigMap("a"));
+        using var watch = await _cluster.WatchAsync(ConfigMaps + "?watch=1");
+        Assert.Equal("ADDED a", await RunningCluster.NextAsync(watch));
+
+        var cut = await _cluster.SendAsync(HttpMethod.Post, "/simulator/clusters/test/cut-watches", null);
+        Assert.Equal(HttpStatusCode.NoContent, cut.Code);
+        await Assert.ThrowsAnyAsync<IOException>(() => RunningCluster.NextAsync(watch));
+
+        await _cluster.PostAsync(ConfigMaps, ConfigMap("b"));
+        using var again = await _cluster.WatchAsync($"{ConfigMaps}?watch=1&resourceVersion={first.Revision}");
+        Assert.Equal("ADDED b", await RunningCluster.NextAsync(again));
+    }
+
+    [Fact]
     public async Task A_revision_that_is_too_old_is_gone()
     {
         var first = await _cluster.PostAsync(ConfigMaps, ConfigMap("a"));

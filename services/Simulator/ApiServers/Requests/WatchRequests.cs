@@ -50,6 +50,10 @@ public static class WatchRequests
         {
             await stream.SendBookmarkAsync(ct);
         }
+        catch (FollowerCutException)
+        {
+            request.Http.Abort();
+        }
     }
 
     private static void CheckOptions(ResourceRequest request)

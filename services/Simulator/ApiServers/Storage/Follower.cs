@@ -17,11 +17,13 @@ public sealed class Follower : IDisposable
     private readonly Channel<Change> _channel;
     private readonly string? _namespace;
     private readonly Action<Follower> _leave;
+    private readonly bool _bounded;
 
     internal Follower(string? ns, bool bounded, Action<Follower> leave)
     {
         _namespace = ns;
         _leave = leave;
+        _bounded = bounded;
         _channel = bounded
             ? Channel.CreateBounded<Change>(new BoundedChannelOptions(Backlog) { SingleReader = true })
             : Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
@@ -37,9 +39,18 @@ public sealed class Follower : IDisposable
         if (!_channel.Writer.TryWrite(change)) _channel.Writer.TryComplete();
     }
 
+    /// <summary>Cuts a reader over HTTP off; what it has not read yet it still gets.</summary>
+    internal void Cut()
+    {
+        if (_bounded) _channel.Writer.TryComplete(new FollowerCutException());
+    }
+
     public void Dispose()
     {
         _leave(this);
         _channel.Writer.TryComplete();
     }
 }
+
+/// <summary>A reader over HTTP was cut off on purpose: its connection is to break.</summary>
+internal sealed class FollowerCutException : Exception;

@@ -139,6 +139,15 @@ public sealed class ObjectStore : IDisposable
         }
     }
 
+    /// <summary>Cuts off everybody who follows over HTTP, of every kind.</summary>
+    public void CutFollowers()
+    {
+        lock (Gate)
+        {
+            foreach (var follower in _shelves.Values.SelectMany(shelf => shelf.Followers)) follower.Cut();
+        }
+    }
+
     public void Dispose() => _journal?.Dispose();
 
     private Follower Join(Shelf shelf, string? ns, bool bounded)
