@@ -1,6 +1,9 @@
 using Cloud.AppHost;
 
 // The architecture: who runs, who refers to whom, who waits for whom. Fixed ports: README.md, "Addresses".
+// Of every service: nothing may depend on there being one, and any of them may be stopped at any time.
+const int Replicas = 2;
+
 var builder = DistributedApplication.CreateBuilder(args);
 var world = World.Of(builder);
 
@@ -21,6 +24,7 @@ var simulator = builder.AddProject<Projects.Simulator>("simulator")
 
 // What happened, and what it costs: everybody's events end here.
 var metrics = builder.AddProject<Projects.Metrics>("metrics")
+    .WithReplicas(Replicas)
     .WithPorts(world, ("grpc", 7104), ("http", 7114))
     .WithDatabase(database, "metrics")
     .WithRedis(redis)
@@ -29,6 +33,7 @@ var metrics = builder.AddProject<Projects.Metrics>("metrics")
 
 // All customer data.
 var databasePool = builder.AddProject<Projects.DatabasePool>("database-pool")
+    .WithReplicas(Replicas)
     .WithPorts(world, ("grpc", 7103), ("http", 7113))
     .WithDatabase(database, "database_pool")
     .WithRedis(redis)
@@ -38,6 +43,7 @@ var databasePool = builder.AddProject<Projects.DatabasePool>("database-pool")
 
 // Application clusters; only this service holds kubeconfigs.
 var cluster = builder.AddProject<Projects.Cluster>("cluster")
+    .WithReplicas(Replicas)
     .WithPorts(world, ("grpc", 7102), ("http", 7112))
     .WithDatabase(database, "cluster")
     .WithRedis(redis)
@@ -46,9 +52,9 @@ var cluster = builder.AddProject<Projects.Cluster>("cluster")
     .WithReference(metrics)
     .WithHttpHealthCheck("/health/ready", endpointName: "http");
 
-// The customer's lifecycle. Two replicas from the first day: nothing may depend on there being one.
+// The customer's lifecycle.
 var installation = builder.AddProject<Projects.Installation>("installation")
-    .WithReplicas(2)
+    .WithReplicas(Replicas)
     .WithPorts(world, ("grpc", 7101), ("http", 7111))
     .WithDatabase(database, "installation")
     .WithRedis(redis)

@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using Cloud.Protos.Metrics.V1;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -57,12 +56,7 @@ public static class ServiceHosting
         AddHealth(services);
         services.AddServiceDiscovery();
         services.ConfigureHttpClientDefaults(http => http.AddServiceDiscovery());
-        var protection = services.AddDataProtection().SetApplicationName("cloud-" + name);
-        if (builder.Configuration["DataProtection:KeysPath"] is { Length: > 0 } keys)
-        {
-            protection.PersistKeysToFileSystem(new DirectoryInfo(keys));
-        }
-
+        KeyRing.AddTo(services, builder.Configuration, name);
         return builder;
     }
 

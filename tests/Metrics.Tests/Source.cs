@@ -36,7 +36,7 @@ internal sealed class Source : IAsyncDisposable
     /// <param name="ct">Cuts it short.</param>
     public async Task StartAsync(IReadOnlyDictionary<string, string?> metrics, CancellationToken ct)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = "Testing" });
         builder.Configuration["ConnectionStrings:cloud-db"] = _database.ConnectionString;
         builder.Configuration["ConnectionStrings:redis"] = _redis.ConnectionString;
         foreach (var (key, value) in metrics)

@@ -6,7 +6,8 @@ namespace Cloud.Clusters;
 /// <summary>
 /// Keeps one <see cref="ClusterWatch"/> per live cluster, and what they see of capacity and reachability in the rows.
 /// <para>Every replica watches every cluster: what they do about it is idempotent, so none has to be elected and none
-/// is missed when it dies. Writing is restrained: a view is written when it changed, and once a minute if the row says
+/// is missed when it dies; a watch that tells nothing costs next to nothing, and every replica answers from its own
+/// caches. Writing is restrained: a view is written when it changed, and once a minute if the row says
 /// something else, so that replicas that see the same write once.</para>
 /// <para>Failures. A cluster that is silent: its own tasks retry; the row says so after the first failure. A kubeconfig
 /// that changed: its watch is replaced. PostgreSQL away: tried again at the next look. A lost nudge: the look every

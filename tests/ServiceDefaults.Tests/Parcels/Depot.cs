@@ -68,7 +68,7 @@ public sealed class Depot : IAsyncDisposable
         Action<IServiceCollection>? configure = null,
         Action<WebApplication>? map = null)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = "Testing" });
         builder.Configuration["ConnectionStrings:cloud-db"] = _database.ConnectionString;
         builder.Configuration["ConnectionStrings:redis"] = Redis.ConnectionString;
         builder.Logging.ClearProviders();
