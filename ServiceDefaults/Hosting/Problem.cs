@@ -82,9 +82,13 @@ public static class Problem
 
     /// <summary>No room or no quota is left.</summary>
     /// <param name="metadata">Values a program may need, for example each place looked at and why it has none.</param>
+    /// <param name="retryAfter">When to ask again, where that can help by itself.</param>
     public static ProblemException Exhausted(
-        string reason, string message, IReadOnlyDictionary<string, string>? metadata = null) =>
-        new(StatusCode.ResourceExhausted, reason, message)
+        string reason,
+        string message,
+        IReadOnlyDictionary<string, string>? metadata = null,
+        TimeSpan? retryAfter = null) =>
+        new(StatusCode.ResourceExhausted, reason, message, retryAfter is { } after ? [Retry(after)] : [])
         {
             Metadata = metadata ?? new Dictionary<string, string>(),
         };

@@ -111,8 +111,11 @@ public static class ServiceHosting
         services.AddSingleton(provider => new ChangeFeed(
             provider.GetRequiredService<OutboxStore>(),
             provider.GetRequiredService<INudges>(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
+            provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(builder.Configuration.GetSection("Watches").Get<WatchOptions>() ?? new());
+        services.AddSingleton<StorageMeter>();
+        services.AddSingleton<WatchClients>();
+        services.AddSingleton<WatchStreams>();
         services.AddHostedService<OutboxDelivery>();
         services.AddHostedService<Retention>();
         if (name != MetricsService)

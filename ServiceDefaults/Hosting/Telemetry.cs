@@ -26,6 +26,7 @@ internal static class Telemetry
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
                 .AddMeter(SupervisionMeter.Name)
+                .AddMeter(StorageMeter.Name)
                 .AddPrometheusExporter());
         if (!export)
         {

@@ -28,8 +28,3 @@ public sealed record StoredEvent(long Sequence, ResourceEvent Event)
 
     private static string? Text(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 }
-
-/// <summary>One message of a feed: an event, or a bookmark that only moves the position.</summary>
-/// <param name="Sequence">Where to resume.</param>
-/// <param name="Event">What happened; null on a bookmark.</param>
-public sealed record FeedMessage(long Sequence, ResourceEvent? Event);

@@ -2,17 +2,11 @@ namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>The columns every supervised table has. A noun's record derives from it and adds its own; see
 /// <see cref="SupervisedStore{TRow,TState}"/> for the SQL to copy into the migration.</summary>
-public abstract record SupervisedRow<TState>
+public abstract record SupervisedRow<TState> : StoredRow
     where TState : struct, Enum
 {
-    /// <summary>The id, as in the resource name.</summary>
-    public required string Id { get; init; }
-
     /// <summary>The program counter of the resource's life.</summary>
     public required TState State { get; init; }
-
-    /// <summary>Grows with every visible change, whoever makes it; the etag.</summary>
-    public long Version { get; init; } = 1;
 
     /// <summary>Grows with every claim by a worker; written into every outside object.</summary>
     public long Epoch { get; init; }

@@ -23,9 +23,10 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// <code>
 /// id text PRIMARY KEY, state text NOT NULL, version bigint NOT NULL, epoch bigint NOT NULL, attempts integer NOT NULL,
 /// next_attempt_at timestamptz, claimed_until timestamptz, claimed_by text, state_since timestamptz NOT NULL,
-/// waiting_for text, last_error_code text, last_error text, last_error_fault text,
+/// waiting_for text, last_error_code text, last_error text, last_error_fault text, create_time timestamptz NOT NULL,
 /// ...
 /// CREATE INDEX clusters_due ON clusters (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+/// CREATE INDEX clusters_by_age ON clusters (create_time, id);
 /// </code>
 /// </summary>
 /// <param name="database">The service's schema.</param>
@@ -59,13 +60,20 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     }
 
     /// <summary>Writes a new row with its <c>created</c> event and nudges its supervisor after the commit. Version,
-    /// state time and first attempt are set here.</summary>
+    /// times and first attempt are set here.</summary>
     /// <exception cref="PostgresException">A unique constraint (SqlState 23505): the service says which problem that
     /// is.</exception>
     public async Task<TRow> InsertAsync(DatabaseTransaction transaction, TRow row, string? why, CancellationToken ct)
     {
         var inserted = Stamp(
-            row with { Version = 1, StateSince = transaction.Now, NextAttemptAt = transaction.Now }, transaction.Now);
+            row with
+            {
+                Version = 1,
+                CreateTime = transaction.Now,
+                StateSince = transaction.Now,
+                NextAttemptAt = transaction.Now,
+            },
+            transaction.Now);
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction.Transaction);
         var insert = new NpgsqlBatchCommand(_sql.Insert);
         SupervisedSql<TRow, TState>.AddAll(insert.Parameters, inserted);
@@ -106,6 +114,15 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         transaction.NudgeAfterCommit(new Nudge(noun, id));
         return after;
     }
+
+    /// <summary>A page of rows, oldest first.</summary>
+    /// <param name="conditions">Which.</param>
+    /// <param name="after">Where the page before ended; null for the first.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="ct">Cuts the query short.</param>
+    protected Task<IReadOnlyList<TRow>> PageAsync(
+        Conditions conditions, PageKey? after, int limit, CancellationToken ct) =>
+        SelectAsync($"WHERE {conditions.Page(after, limit).Sql}", conditions.Values, ct);
 
     /// <summary>Rows by a condition of the noun.</summary>
     /// <param name="rest">What follows FROM: <c>WHERE ... ORDER BY ... LIMIT ...</c>.</param>

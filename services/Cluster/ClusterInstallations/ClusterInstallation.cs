@@ -133,8 +133,6 @@ public sealed record ClusterInstallation : SupervisedRow<ClusterInstallationStat
     /// it.</summary>
     public long ResourceGeneration { get; init; }
 
-    public DateTimeOffset CreateTime { get; init; }
-
     public DateTimeOffset? DeleteTime { get; init; }
 
     /// <summary>When the row last changed.</summary>

@@ -49,7 +49,6 @@ public sealed class ClusterInstallationService(
                     ClusterId = cluster,
                     Spec = ClusterInstallationMessages.SpecOf(wish.Spec!),
                     Epoch = await ClusterInstallationStore.FirstEpochAsync(transaction, installation, ct),
-                    CreateTime = transaction.Now,
                 };
                 return ClusterInstallationMessages.Of(
                     await store.InsertAsync(transaction, row, "it was asked for", ct));
@@ -72,18 +71,18 @@ public sealed class ClusterInstallationService(
             request.States,
             request.ShowDeleted);
         ClusterChecks.States<ClusterInstallationState>(request.States, problems);
-        var size = ClusterChecks.PageSize(request.PageSize, problems);
+        var size = PageSize.Of(request.PageSize, problems);
         var hash = PageToken.HashOf([
             "cluster-installations", filter.InstallationId, filter.ClusterId, filter.DeletedToo ? "all" : "live",
             .. request.States.Order()]);
-        var after = ClusterChecks.PageEnd(request.PageToken, hash, problems);
+        var after = PageKey.Read(request.PageToken, hash, problems);
         problems.ThrowIfAny();
 
         var rows = await store.ListAsync(filter, after, size + 1, context.CancellationToken);
         return new Proto.ListClusterInstallationsResponse
         {
             ClusterInstallations = { rows.Take(size).Select(ClusterInstallationMessages.Of) },
-            NextPageToken = rows.Count > size ? PageToken.Encode(hash, rows[size - 1].Id) : "",
+            NextPageToken = rows.Count > size ? PageKey.Of(rows[size - 1]).ToToken(hash) : "",
         };
     }
 
@@ -138,7 +137,7 @@ public sealed class ClusterInstallationService(
         Proto.WatchClusterInstallationsRequest request,
         IServerStreamWriter<Proto.WatchClusterInstallationsResponse> responseStream,
         ServerCallContext context) =>
-        feed.StreamAsync(request, responseStream.WriteAsync, context.CancellationToken);
+        feed.StreamAsync(request, responseStream, context.CancellationToken);
 
     public override async Task<Proto.WhyClusterInstallationResponse> WhyClusterInstallation(
         Proto.WhyClusterInstallationRequest request, ServerCallContext context)

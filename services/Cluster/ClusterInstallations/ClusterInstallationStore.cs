@@ -18,25 +18,16 @@ public sealed class ClusterInstallationStore(Database database)
         string InstallationId, string ClusterId, IReadOnlyList<string> States, bool DeletedToo);
 
     /// <summary>Cluster installations in the order in which they were asked for.</summary>
-    /// <param name="after">The id that the previous page ended with; empty for the first.</param>
+    /// <param name="after">Where the page before ended; null for the first.</param>
     public Task<IReadOnlyList<ClusterInstallation>> ListAsync(
-        Filter filter, string after, int limit, CancellationToken ct) =>
-        SelectAsync(
-            """
-            WHERE (@installation = '' OR installation_id = @installation)
-              AND (@cluster = '' OR cluster_id = @cluster)
-              AND (cardinality(@states::text[]) = 0 OR state = ANY (@states))
-              AND (@deletedToo OR delete_time IS NULL)
-              AND (@after = '' OR (create_time, id) >
-                  (SELECT create_time, id FROM cluster_installations WHERE id = @after))
-            ORDER BY create_time, id LIMIT @limit
-            """,
-            new
-            {
-                installation = filter.InstallationId, cluster = filter.ClusterId, states = filter.States.ToArray(),
-                deletedToo = filter.DeletedToo, after, limit,
-            },
-            ct);
+        Filter filter, PageKey? after, int limit, CancellationToken ct) =>
+        PageAsync(
+            new Conditions()
+                .Equal("installation_id", filter.InstallationId)
+                .Equal("cluster_id", filter.ClusterId)
+                .AnyOf("state", filter.States)
+                .AddUnless(filter.DeletedToo, "delete_time IS NULL"),
+            after, limit, ct);
 
     /// <summary>The live row of an installation in a cluster, if there is one.</summary>
     public async Task<ClusterInstallation?> FindAsync(

@@ -76,9 +76,6 @@ public sealed record Cluster : SupervisedRow<ClusterState>
     /// <summary>When the operator first ran in it; null before. Installations need it.</summary>
     public DateTimeOffset? ProvisionTime { get; init; }
 
-    /// <summary>When it was imported.</summary>
-    public DateTimeOffset CreateTime { get; init; }
-
     /// <summary>When it was let go.</summary>
     public DateTimeOffset? DeleteTime { get; init; }
 

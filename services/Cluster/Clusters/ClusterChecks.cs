@@ -8,9 +8,6 @@ namespace Cloud.Clusters;
 /// <summary>What is wrong with a request about clusters: everything at once. Pure.</summary>
 public static class ClusterChecks
 {
-    public const int PageSizeMax = 1000;
-    public const int PageSizeDefault = 100;
-
     private const string DisplayNamePath = "display_name";
     private const string AllowInstallationsPath = "allow_installations";
     private const string ThresholdPath = "utilization_threshold_percent";
@@ -65,23 +62,6 @@ public static class ClusterChecks
         foreach (var state in states.Where(s => !StateNames<TState>.TryParse(s, out _)))
             problems.Add("states", $"'{state}' is not a state; there are {string.Join(", ", StateNames<TState>.All)}.",
                 "UNKNOWN_STATE");
-    }
-
-    /// <summary>How many a page shows.</summary>
-    public static int PageSize(int asked, FieldProblems problems)
-    {
-        if (asked < 0) problems.Add("page_size", $"From 0 to {PageSizeMax}, not {asked}.", "INVALID_PAGE_SIZE");
-        return asked <= 0 ? PageSizeDefault : Math.Min(asked, PageSizeMax);
-    }
-
-    /// <summary>Where the previous page ended; empty for the first.</summary>
-    public static string PageEnd(string token, string filterHash, FieldProblems problems)
-    {
-        if (token.Length == 0) return "";
-        if (PageToken.TryDecode(token, filterHash, out var last)) return last;
-        problems.Add("page_token", "It is not a token of this list with this filter; start without one.",
-            "PAGE_TOKEN_INVALID");
-        return "";
     }
 
     private static void DisplayName(string name, FieldProblems problems)

@@ -33,7 +33,7 @@ public sealed class ClusterService(
             context.Method, request.RequestId, request,
             async (transaction, ct) =>
             {
-                var row = NewRow(wish, kubeconfig!) with { CreateTime = transaction.Now };
+                var row = NewRow(wish, kubeconfig!);
                 return ClusterMessages.Of(await store.InsertAsync(transaction, row, "it was imported", ct))
                     .With(Observation.None, default, 0);
             },
@@ -49,9 +49,9 @@ public sealed class ClusterService(
         var ct = context.CancellationToken;
         var problems = new FieldProblems();
         ClusterChecks.States<ClusterState>(request.States, problems);
-        var size = ClusterChecks.PageSize(request.PageSize, problems);
+        var size = PageSize.Of(request.PageSize, problems);
         var hash = PageToken.HashOf(["clusters", request.ShowDeleted ? "all" : "live", .. request.States.Order()]);
-        var after = ClusterChecks.PageEnd(request.PageToken, hash, problems);
+        var after = PageKey.Read(request.PageToken, hash, problems);
         problems.ThrowIfAny();
 
         var rows = await store.ListAsync(request.States, request.ShowDeleted, after, size + 1, ct);
@@ -59,7 +59,7 @@ public sealed class ClusterService(
         return new Proto.ListClustersResponse
         {
             Clusters = { await views.OfAsync(page, ct) },
-            NextPageToken = rows.Count > size ? PageToken.Encode(hash, page[^1].Id) : "",
+            NextPageToken = rows.Count > size ? PageKey.Of(page[^1]).ToToken(hash) : "",
         };
     }
 
@@ -134,7 +134,7 @@ public sealed class ClusterService(
         Proto.WatchClustersRequest request,
         IServerStreamWriter<Proto.WatchClustersResponse> responseStream,
         ServerCallContext context) =>
-        feed.StreamAsync(request, responseStream.WriteAsync, context.CancellationToken);
+        feed.StreamAsync(request, responseStream, context.CancellationToken);
 
     public override async Task<Proto.WhyClusterResponse> WhyCluster(
         Proto.WhyClusterRequest request, ServerCallContext context)

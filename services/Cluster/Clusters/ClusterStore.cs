@@ -16,17 +16,11 @@ public sealed class ClusterStore(Database database)
 
     /// <summary>Clusters in the order in which they were imported.</summary>
     /// <param name="states">Public names; none means any.</param>
-    /// <param name="after">The id that the previous page ended with; empty for the first.</param>
+    /// <param name="after">Where the page before ended; null for the first.</param>
     public Task<IReadOnlyList<Cluster>> ListAsync(
-        IReadOnlyList<string> states, bool deletedToo, string after, int limit, CancellationToken ct) =>
-        SelectAsync(
-            """
-            WHERE (cardinality(@states::text[]) = 0 OR state = ANY (@states))
-              AND (@deletedToo OR delete_time IS NULL)
-              AND (@after = '' OR (create_time, id) > (SELECT create_time, id FROM clusters WHERE id = @after))
-            ORDER BY create_time, id LIMIT @limit
-            """,
-            new { states = states.ToArray(), deletedToo, after, limit }, ct);
+        IReadOnlyList<string> states, bool deletedToo, PageKey? after, int limit, CancellationToken ct) =>
+        PageAsync(
+            new Conditions().AnyOf("state", states).AddUnless(deletedToo, "delete_time IS NULL"), after, limit, ct);
 
     /// <summary>Every cluster that was not let go.</summary>
     public Task<IReadOnlyList<Cluster>> LiveAsync(CancellationToken ct) =>

@@ -52,16 +52,17 @@ public sealed class PlacementService(Database database, ClusterStore clusters, P
     {
         var problems = new FieldProblems();
         var cluster = PlacementChecks.ClusterFilter(request.Cluster, problems);
-        var size = ClusterChecks.PageSize(request.PageSize, problems);
+        var size = PageSize.Of(request.PageSize, problems);
         var hash = PageToken.HashOf("placements", cluster);
-        var after = ClusterChecks.PageEnd(request.PageToken, hash, problems);
+        var after = PageKey.Read(request.PageToken, hash, problems);
         problems.ThrowIfAny();
 
         var rows = await store.ListAsync(cluster, after, size + 1, context.CancellationToken);
         return new Proto.ListPlacementsResponse
         {
             Placements = { rows.Take(size).Select(Message) },
-            NextPageToken = rows.Count > size ? PageToken.Encode(hash, rows[size - 1].InstallationId) : "",
+            NextPageToken = rows.Count > size
+                ? new PageKey(rows[size - 1].CreateTime, rows[size - 1].InstallationId).ToToken(hash) : "",
         };
     }
 

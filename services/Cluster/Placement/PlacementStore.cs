@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Dapper;
 using Npgsql;
 
@@ -85,22 +86,15 @@ public sealed class PlacementStore(Database database)
 
     /// <summary>Reservations in the order in which they were made.</summary>
     /// <param name="clusterId">Empty for all.</param>
-    /// <param name="after">The installation that the previous page ended with; empty for the first.</param>
+    /// <param name="after">Where the page before ended; null for the first.</param>
     public async Task<IReadOnlyList<Reservation>> ListAsync(
-        string clusterId, string after, int limit, CancellationToken ct)
+        string clusterId, PageKey? after, int limit, CancellationToken ct)
     {
-        await using var command = database.Source.CreateCommand(
-            SelectReservation
-            + """
-              WHERE ($1 = '' OR cluster_id = $1)
-                AND ($2 = '' OR (create_time, installation_id) >
-                    (SELECT create_time, installation_id FROM reservations WHERE installation_id = $2))
-              ORDER BY create_time, installation_id LIMIT $3
-              """);
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = clusterId });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after });
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        return await ReadAsync(command, ct);
+        var conditions = new Conditions().Equal("cluster_id", clusterId).Page(after, limit, "installation_id");
+        await using var connection = await database.OpenAsync(ct);
+        await using var reader = (DbDataReader)await connection.ExecuteReaderAsync(new CommandDefinition(
+            $"{SelectReservation}WHERE {conditions.Sql}", conditions.Values, cancellationToken: ct));
+        return await RowMap<Reservation>.ReadAllAsync(reader, ct);
     }
 
     /// <summary>Keeps room; the installation does not wait for any longer.</summary>

@@ -75,9 +75,6 @@ public sealed record DatabaseServer : SupervisedRow<DatabaseServerState>
     /// </summary>
     public string OpenDatabases { get; init; } = "";
 
-    /// <summary>When it was asked for.</summary>
-    public DateTimeOffset CreateTime { get; init; }
-
     /// <summary>When the row last changed; the store sets it.</summary>
     public DateTimeOffset UpdateTime { get; init; }
 

@@ -46,7 +46,7 @@ public sealed class DatabaseServerService(
                 request,
                 async (tx, ct) =>
                 {
-                    var row = await store.InsertAsync(tx, wanted with { CreateTime = tx.Now }, "registered", ct);
+                    var row = await store.InsertAsync(tx, wanted, "registered", ct);
                     return row.ToProto();
                 },
                 context.CancellationToken));
@@ -65,7 +65,7 @@ public sealed class DatabaseServerService(
         ResourceName.CheckStates<DatabaseServerState>(request.States, problems);
         var size = PageSize.Of(request.PageSize, problems);
         var hash = PageToken.HashOf(Collection, string.Join(',', request.States), request.ShowDeleted ? "deleted" : "");
-        var after = PagePlace.Read(request.PageToken, hash, problems);
+        var after = PageKey.Read(request.PageToken, hash, problems);
         problems.ThrowIfAny();
 
         // One more than asked for tells whether there is a next page.
@@ -77,7 +77,7 @@ public sealed class DatabaseServerService(
         };
         if (found.Count > size)
         {
-            page.NextPageToken = new PagePlace(found[size - 1].CreateTime, found[size - 1].Id).ToToken(hash);
+            page.NextPageToken = PageKey.Of(found[size - 1]).ToToken(hash);
         }
 
         return page;
@@ -151,7 +151,7 @@ public sealed class DatabaseServerService(
         Proto.WatchDatabaseServersRequest request,
         IServerStreamWriter<Proto.WatchDatabaseServersResponse> responseStream,
         ServerCallContext context) =>
-        watch.RunAsync(request.ResumeToken, responseStream, context.CancellationToken);
+        watch.StreamAsync(request, responseStream, context.CancellationToken);
 
     /// <inheritdoc/>
     public override async Task<Proto.WhyDatabaseServerResponse> WhyDatabaseServer(

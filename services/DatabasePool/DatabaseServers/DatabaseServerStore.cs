@@ -1,8 +1,8 @@
-using Cloud.Requests;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Dapper;
 using Google.Protobuf;
+using Npgsql;
 
 namespace Cloud.DatabaseServers;
 
@@ -30,36 +30,29 @@ public sealed class DatabaseServerStore(Database database)
     public async Task<DatabaseServer?> FindCountedAsync(string id, CancellationToken ct) =>
         await FindAsync(id, ct) is { } server ? (await CountedAsync([server], ct))[0] : null;
 
-    /// <summary>How many logical databases live on a server.</summary>
-    public async Task<int> CountDatabasesAsync(string id, CancellationToken ct)
+    /// <summary>How many logical databases live on servers, by id; a server without any is missing.</summary>
+    public async Task<IReadOnlyDictionary<string, int>> CountDatabasesAsync(
+        IReadOnlyList<string> ids, CancellationToken ct)
     {
         await using var connection = await Database.OpenAsync(ct);
-        return (await connection.QueryAsync<(string Id, int Count)>(new CommandDefinition(
-            CountsSql, new { ids = new[] { id } }, cancellationToken: ct))).SingleOrDefault().Count;
+        return await CountsAsync(connection, null, [.. ids], ct);
     }
 
     /// <summary>A page of servers, oldest first, with their counts.</summary>
     public async Task<IReadOnlyList<DatabaseServer>> ListAsync(
-        DatabaseServerFilter filter, PagePlace? after, int count, CancellationToken ct)
-    {
-        var servers = await SelectAsync(
-            """
-            WHERE (cardinality(@states) = 0 OR state = ANY (@states))
-              AND (@showDeleted OR state <> 'deleted' OR 'deleted' = ANY (@states))
-              AND (@afterId::text IS NULL OR (create_time, id) > (@afterTime::timestamptz, @afterId))
-            ORDER BY create_time, id LIMIT @count
-            """,
-            new
-            {
-                states = filter.States.ToArray(),
-                showDeleted = filter.ShowDeleted,
-                afterId = after?.Id,
-                afterTime = after?.CreateTime.ToUniversalTime(),
-                count,
-            },
+        DatabaseServerFilter filter, PageKey? after, int count, CancellationToken ct) =>
+        await CountedAsync(await UncountedAsync(filter, after, count, ct), ct);
+
+    /// <summary>As above, without their counts.</summary>
+    public Task<IReadOnlyList<DatabaseServer>> UncountedAsync(
+        DatabaseServerFilter filter, PageKey? after, int count, CancellationToken ct) =>
+        PageAsync(
+            new Conditions()
+                .AnyOf("state", filter.States)
+                .AddUnless(filter.ShowDeleted || filter.States.Contains("deleted"), "state <> 'deleted'"),
+            after,
+            count,
             ct);
-        return await CountedAsync(servers, ct);
-    }
 
     /// <summary>
     /// All live servers with their counts, locked against other choices, changes and deletions until the transaction
@@ -96,22 +89,22 @@ public sealed class DatabaseServerStore(Database database)
         draft with { Snapshot = after.ToProto().ToByteArray() };
 
     private static IReadOnlyList<DatabaseServer> With(
-        IReadOnlyList<DatabaseServer> servers, IEnumerable<(string Id, int Count)> counts)
-    {
-        var byId = counts.ToDictionary(c => c.Id, c => c.Count, StringComparer.Ordinal);
-        return [.. servers.Select(s => s with { DatabaseCount = byId.GetValueOrDefault(s.Id) })];
-    }
+        IReadOnlyList<DatabaseServer> servers, IReadOnlyDictionary<string, int> counts) =>
+        [.. servers.Select(s => s with { DatabaseCount = counts.GetValueOrDefault(s.Id) })];
 
     private static async Task<IReadOnlyList<DatabaseServer>> CountedAsync(
         DatabaseTransaction tx, IReadOnlyList<DatabaseServer> servers, CancellationToken ct) =>
-        With(servers, await tx.Connection.QueryAsync<(string, int)>(new CommandDefinition(
-            CountsSql, new { ids = servers.Select(s => s.Id).ToArray() }, tx.Transaction, cancellationToken: ct)));
+        With(servers, await CountsAsync(tx.Connection, tx.Transaction, [.. servers.Select(s => s.Id)], ct));
 
     private async Task<IReadOnlyList<DatabaseServer>> CountedAsync(
-        IReadOnlyList<DatabaseServer> servers, CancellationToken ct)
+        IReadOnlyList<DatabaseServer> servers, CancellationToken ct) =>
+        With(servers, await CountDatabasesAsync([.. servers.Select(s => s.Id)], ct));
+
+    private static async Task<IReadOnlyDictionary<string, int>> CountsAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, string[] ids, CancellationToken ct)
     {
-        await using var connection = await Database.OpenAsync(ct);
-        return With(servers, await connection.QueryAsync<(string, int)>(new CommandDefinition(
-            CountsSql, new { ids = servers.Select(s => s.Id).ToArray() }, cancellationToken: ct)));
+        var counts = await connection.QueryAsync<(string Id, int Count)>(new CommandDefinition(
+            CountsSql, new { ids }, transaction, cancellationToken: ct));
+        return counts.ToDictionary(c => c.Id, c => c.Count, StringComparer.Ordinal);
     }
 }

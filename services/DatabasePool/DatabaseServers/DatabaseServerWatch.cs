@@ -1,84 +1,45 @@
-using Cloud.Requests;
 using Cloud.ServiceDefaults.Storage;
 using Grpc.Core;
 using Proto = Cloud.Protos.DatabasePool.V1;
-using Supervision = Cloud.Protos.Supervision.V1;
 
 namespace Cloud.DatabaseServers;
 
-/// <summary>
-/// The stream of database servers: a snapshot, then every change in order. The position is taken before the snapshot is
-/// read, so a change may be told twice (its etag shows it) and none is missed.
-/// </summary>
-public sealed class DatabaseServerWatch(DatabaseServerStore store, ChangeFeed feed)
+/// <summary>Serves WatchDatabaseServers. The count is of the logical databases, not of the row: it is as of
+/// now.</summary>
+public sealed class DatabaseServerWatch(DatabaseServerStore store, WatchStreams streams)
 {
-    /// <summary>Runs until the caller goes away.</summary>
-    public async Task RunAsync(
-        string resumeToken, IServerStreamWriter<Proto.WatchDatabaseServersResponse> stream, CancellationToken ct)
+    private readonly Watched<DatabaseServer, Proto.DatabaseServer> _servers = new(
+        store.Noun, Proto.DatabaseServer.Parser)
     {
-        var position = WatchPosition.Read(resumeToken, WatchPosition.Everything);
-        if (position is null)
+        FilterHash = PageToken.HashOf("watch-database-servers"),
+        Page = (after, limit, ct) => store.UncountedAsync(new([], ShowDeleted: false), after, limit, ct),
+        Show = server => server.ToProto(),
+        CompleteAsync = async (servers, ct) =>
         {
-            position = await feed.PositionAsync(ct);
-            await SendSnapshotAsync(position.Value, stream, ct);
-        }
-
-        await foreach (var message in feed.ReadAsync(store.Noun, position.Value, ct))
-        {
-            await stream.WriteAsync(await MessageAsync(message, ct), ct);
-        }
-    }
-
-    private async Task<Proto.WatchDatabaseServersResponse> MessageAsync(FeedMessage message, CancellationToken ct)
-    {
-        var resumeToken = WatchPosition.Write(message.Sequence, WatchPosition.Everything);
-        if (message.Event is not { Snapshot: { } snapshot } e)
-        {
-            return new() { Kind = Supervision.WatchKind.Bookmark, ResumeToken = resumeToken };
-        }
-
-        var server = Proto.DatabaseServer.Parser.ParseFrom(snapshot);
-        // The count is of the logical databases, not of the row: what it is now is the best there is.
-        server.DatabaseCount = await store.CountDatabasesAsync(
-            ResourceName.IdOf(server.Name, DatabaseServerService.Collection), ct);
-        return new()
-        {
-            Kind = Supervision.WatchKind.Change,
-            DatabaseServer = server,
-            PreviousState = e.OldState ?? "",
-            Reason = e.Reason ?? "",
-            ResumeToken = resumeToken,
-        };
-    }
-
-    private async Task SendSnapshotAsync(
-        long position, IServerStreamWriter<Proto.WatchDatabaseServersResponse> stream, CancellationToken ct)
-    {
-        var filter = new DatabaseServerFilter([], ShowDeleted: false);
-        PagePlace? after = null;
-        IReadOnlyList<DatabaseServer> page;
-        do
-        {
-            page = await store.ListAsync(filter, after, PageSize.Max, ct);
-            foreach (var server in page)
+            var counts = await store.CountDatabasesAsync([.. servers.Select(s => IdOf(s.Name))], ct);
+            foreach (var server in servers)
             {
-                await stream.WriteAsync(
-                    new Proto.WatchDatabaseServersResponse
-                    {
-                        Kind = Supervision.WatchKind.Snapshot, DatabaseServer = server.ToProto(),
-                    },
-                    ct);
-                after = new PagePlace(server.CreateTime, server.Id);
+                server.DatabaseCount = counts.GetValueOrDefault(IdOf(server.Name));
             }
-        }
-        while (page.Count == PageSize.Max);
+        },
+    };
 
-        await stream.WriteAsync(
-            new Proto.WatchDatabaseServersResponse
-            {
-                Kind = Supervision.WatchKind.SnapshotEnd,
-                ResumeToken = WatchPosition.Write(position, WatchPosition.Everything),
-            },
+    /// <summary>Streams until the client or the service stops.</summary>
+    public Task StreamAsync(
+        Proto.WatchDatabaseServersRequest request,
+        IServerStreamWriter<Proto.WatchDatabaseServersResponse> stream,
+        CancellationToken ct) =>
+        streams.RunAsync(
+            _servers,
+            request.ResumeToken,
+            (message, token) => stream.WriteAsync(
+                new()
+                {
+                    Kind = message.Kind, DatabaseServer = message.Resource, PreviousState = message.PreviousState,
+                    Reason = message.Reason, ResumeToken = message.ResumeToken,
+                },
+                token),
             ct);
-    }
+
+    private static string IdOf(string name) => name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..];
 }

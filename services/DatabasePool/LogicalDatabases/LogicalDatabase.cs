@@ -46,9 +46,6 @@ public sealed record LogicalDatabase : SupervisedRow<LogicalDatabaseState>
     /// <summary>When credentials were last issued; null before.</summary>
     public DateTimeOffset? CredentialsIssuedAt { get; init; }
 
-    /// <summary>When it was asked for.</summary>
-    public DateTimeOffset CreateTime { get; init; }
-
     /// <summary>When the row last changed; the store sets it.</summary>
     public DateTimeOffset UpdateTime { get; init; }
 

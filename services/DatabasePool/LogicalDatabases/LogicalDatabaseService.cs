@@ -63,7 +63,7 @@ public sealed class LogicalDatabaseService(
                     }
 
                     await room.ServedAsync(tx, installationId, ct);
-                    var row = Wanted(installationId, choice.Server) with { CreateTime = tx.Now };
+                    var row = Wanted(installationId, choice.Server);
                     return (await store.InsertAsync(tx, row, $"asked for; goes to {choice.Server.DisplayName}", ct))
                         .ToProto();
                 },
@@ -99,7 +99,7 @@ public sealed class LogicalDatabaseService(
         var hash = PageToken.HashOf(
             Collection, request.Installation, request.DatabaseServer, string.Join(',', request.States),
             request.ShowDeleted ? "deleted" : "");
-        var after = PagePlace.Read(request.PageToken, hash, problems);
+        var after = PageKey.Read(request.PageToken, hash, problems);
         problems.ThrowIfAny();
 
         // One more than asked for tells whether there is a next page.
@@ -111,7 +111,7 @@ public sealed class LogicalDatabaseService(
         };
         if (found.Count > size)
         {
-            page.NextPageToken = new PagePlace(found[size - 1].CreateTime, found[size - 1].Id).ToToken(hash);
+            page.NextPageToken = PageKey.Of(found[size - 1]).ToToken(hash);
         }
 
         return page;
@@ -186,15 +186,12 @@ public sealed class LogicalDatabaseService(
         ServerCallContext context)
     {
         var problems = new FieldProblems();
-        if (request.DatabaseServer.Length > 0)
-        {
-            ResourceName.IdOf(
+        var serverId = request.DatabaseServer.Length == 0
+            ? null
+            : ResourceName.IdOf(
                 request.DatabaseServer, DatabaseServerService.Collection, "database_server", problems);
-        }
-
         problems.ThrowIfAny();
-        return watch.RunAsync(
-            request.DatabaseServer, request.ResumeToken, responseStream, context.CancellationToken);
+        return watch.StreamAsync(serverId, request, responseStream, context.CancellationToken);
     }
 
     /// <inheritdoc/>

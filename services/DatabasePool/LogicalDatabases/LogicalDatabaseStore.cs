@@ -1,4 +1,3 @@
-using Cloud.Requests;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Dapper;
@@ -43,26 +42,15 @@ public sealed class LogicalDatabaseStore(Database database)
 
     /// <summary>A page of logical databases, oldest first.</summary>
     public Task<IReadOnlyList<LogicalDatabase>> ListAsync(
-        LogicalDatabaseFilter filter, PagePlace? after, int count, CancellationToken ct) =>
-        SelectAsync(
-            """
-            WHERE (@installationId::text IS NULL OR installation_id = @installationId)
-              AND (@databaseServerId::text IS NULL OR database_server_id = @databaseServerId)
-              AND (cardinality(@states) = 0 OR state = ANY (@states))
-              AND (@showDeleted OR state <> 'deleted' OR 'deleted' = ANY (@states))
-              AND (@afterId::text IS NULL OR (create_time, id) > (@afterTime::timestamptz, @afterId))
-            ORDER BY create_time, id LIMIT @count
-            """,
-            new
-            {
-                installationId = filter.InstallationId,
-                databaseServerId = filter.DatabaseServerId,
-                states = filter.States.ToArray(),
-                showDeleted = filter.ShowDeleted,
-                afterId = after?.Id,
-                afterTime = after?.CreateTime.ToUniversalTime(),
-                count,
-            },
+        LogicalDatabaseFilter filter, PageKey? after, int count, CancellationToken ct) =>
+        PageAsync(
+            new Conditions()
+                .Equal("installation_id", filter.InstallationId)
+                .Equal("database_server_id", filter.DatabaseServerId)
+                .AnyOf("state", filter.States)
+                .AddUnless(filter.ShowDeleted || filter.States.Contains("deleted"), "state <> 'deleted'"),
+            after,
+            count,
             ct);
 
     /// <summary>Whether a row is still as it was claimed: nobody took it over, no request moved it.</summary>

@@ -46,9 +46,6 @@ public sealed record Installation : SupervisedRow<InstallationState>
     /// <summary>When a pending deletion becomes final; an estimate until the pods are stopped.</summary>
     public DateTimeOffset? PurgeTime { get; init; }
 
-    /// <summary>When it was asked for.</summary>
-    public DateTimeOffset CreateTime { get; init; }
-
     /// <summary>When the row last changed visibly.</summary>
     public DateTimeOffset UpdateTime { get; init; }
 

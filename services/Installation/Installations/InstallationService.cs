@@ -18,12 +18,6 @@ public sealed class InstallationService(
     RequestLedger ledger,
     Database database) : Proto.InstallationService.InstallationServiceBase
 {
-    /// <summary>Installations of a page, at most.</summary>
-    public const int MaxPageSize = 1000;
-
-    /// <summary>Installations of a page when the request does not say.</summary>
-    public const int DefaultPageSize = 100;
-
     /// <summary>A deletion stays pending for no longer than this.</summary>
     public static readonly TimeSpan MaxPendingTime = TimeSpan.FromDays(90);
 
@@ -47,7 +41,7 @@ public sealed class InstallationService(
             async (transaction, ct) =>
             {
                 var inserted = await store.InsertAsync(
-                    transaction, row with { CreateTime = transaction.Now }, "it was asked for", ct);
+                    transaction, row, "it was asked for", ct);
                 ThrowIfTaken(await store.TakeNamesAsync(transaction, inserted, ct));
                 return messages.Of(inserted);
             },
@@ -63,20 +57,14 @@ public sealed class InstallationService(
     {
         var problems = new FieldProblems();
         var filter = InstallationFilter.Of(request.Filter, problems);
-        var after = PageEndOf(request.PageToken, filter, problems);
-        if (request.PageSize < 0)
-        {
-            problems.Add("page_size", $"Must not be negative, at most {MaxPageSize}.", "INVALID_PAGE_SIZE");
-        }
-
+        var after = PageKey.Read(request.PageToken, filter.Hash, problems);
+        var size = PageSize.Of(request.PageSize, problems);
         problems.ThrowIfAny();
-        var size = request.PageSize == 0 ? DefaultPageSize : Math.Min(request.PageSize, MaxPageSize);
         var rows = await store.ListAsync(filter, after, size + 1, context.CancellationToken);
         var reply = new ListInstallationsResponse { Installations = { rows.Take(size).Select(messages.Of) } };
         if (rows.Count > size)
         {
-            var last = rows[size - 1];
-            reply.NextPageToken = PageToken.Encode(filter.Hash, new PageEnd(last.CreateTime, last.Id).ToString());
+            reply.NextPageToken = PageKey.Of(rows[size - 1]).ToToken(filter.Hash);
         }
 
         return reply;
@@ -156,7 +144,7 @@ public sealed class InstallationService(
         WatchInstallationsRequest request,
         IServerStreamWriter<WatchInstallationsResponse> responseStream,
         ServerCallContext context) =>
-        watch.StreamAsync(request, responseStream.WriteAsync, context.CancellationToken);
+        watch.StreamAsync(request, responseStream, context.CancellationToken);
 
     public override async Task<WhyInstallationResponse> WhyInstallation(
         WhyInstallationRequest request, ServerCallContext context)
@@ -277,24 +265,6 @@ public sealed class InstallationService(
 
     private async Task<Installation> FindAsync(string name, CancellationToken ct) =>
         await store.FindAsync(IdOf(name, "name"), ct) ?? throw Problem.NotFound(name);
-
-    private static PageEnd? PageEndOf(string token, InstallationFilter filter, FieldProblems problems)
-    {
-        if (token.Length == 0)
-        {
-            return null;
-        }
-
-        var end = PageToken.TryDecode(token, filter.Hash, out var key) ? PageEnd.Parse(key) : null;
-        if (end is null)
-        {
-            problems.Add(
-                "page_token", "It is not a token of this list with this filter; start without one.",
-                "PAGE_TOKEN_INVALID");
-        }
-
-        return end;
-    }
 
     /// <summary>The id in a name; a text that cannot be one is NOT_FOUND, and no name at all is the caller's
     /// mistake.</summary>

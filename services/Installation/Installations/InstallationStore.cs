@@ -1,4 +1,3 @@
-using System.Globalization;
 using Dapper;
 using Google.Protobuf;
 using Npgsql;
@@ -21,28 +20,17 @@ public sealed class InstallationStore(Database database, InstallationMessages me
     /// <param name="limit">At most so many.</param>
     /// <param name="ct">Cuts the query short.</param>
     public Task<IReadOnlyList<Installation>> ListAsync(
-        InstallationFilter filter, PageEnd? after, int limit, CancellationToken ct)
-    {
-        var (condition, values) = ConditionOf(filter);
-        if (after is not null)
-        {
-            condition += " AND (create_time, id) > (@afterTime, @afterId)";
-            values.Add("afterTime", after.CreateTime.UtcDateTime);
-            values.Add("afterId", after.Id);
-        }
-
-        values.Add("limit", limit);
-        return SelectAsync($"WHERE {condition} ORDER BY create_time, id LIMIT @limit", values, ct);
-    }
+        InstallationFilter filter, PageKey? after, int limit, CancellationToken ct) =>
+        PageAsync(ConditionsOf(filter), after, limit, ct);
 
     /// <summary>How many installations are meant, by state.</summary>
     public async Task<IReadOnlyDictionary<string, long>> CountAsync(InstallationFilter filter, CancellationToken ct)
     {
-        var (condition, values) = ConditionOf(filter);
+        var conditions = ConditionsOf(filter);
         await using var connection = await Database.OpenAsync(ct);
         var counts = await connection.QueryAsync<(string State, long Count)>(new CommandDefinition(
-            $"SELECT state, count(*) FROM installations WHERE {condition} GROUP BY state",
-            values,
+            $"SELECT state, count(*) FROM installations WHERE {conditions.Sql} GROUP BY state",
+            conditions.Values,
             cancellationToken: ct));
         return counts.ToDictionary(entry => entry.State, entry => entry.Count);
     }
@@ -98,54 +86,14 @@ public sealed class InstallationStore(Database database, InstallationMessages me
         return [.. taken];
     }
 
-    private static (string Condition, DynamicParameters Values) ConditionOf(InstallationFilter filter)
-    {
-        var conditions = new List<string>();
-        var values = new DynamicParameters();
-        void Require(string condition, string name, object? value)
-        {
-            if (value is not null)
-            {
-                conditions.Add(condition);
-                values.Add(name, value);
-            }
-        }
-
-        Require("owner_id = @owner", "owner", filter.Owner);
-        Require("cluster = @cluster", "cluster", filter.Cluster);
-        Require("application_version = @version", "version", filter.Version);
-        Require("size = @size", "size", filter.Size);
-        Require(
+    private static Conditions ConditionsOf(InstallationFilter filter) => new Conditions()
+        .Equal("owner_id", filter.Owner)
+        .Equal("cluster", filter.Cluster)
+        .Equal("application_version", filter.Version)
+        .Equal("size", filter.Size)
+        .Add(
             "id IN (SELECT installation_id FROM installation_names WHERE host = @name OR label = @name)",
-            "name", filter.DnsName);
-        if (filter.States.Count > 0)
-        {
-            var states = filter.States.Select(StateNames<InstallationState>.Of).ToArray();
-            Require("state = ANY (@states)", "states", states);
-        }
-
-        if (!filter.Deleted)
-        {
-            conditions.Add("state <> 'deleted'");
-        }
-
-        return (conditions.Count == 0 ? "true" : string.Join(" AND ", conditions), values);
-    }
-}
-
-/// <summary>Where a page ended: the key of its last row.</summary>
-/// <param name="CreateTime">In microseconds, as stored.</param>
-/// <param name="Id">Decides between rows of the same moment.</param>
-public sealed record PageEnd(DateTimeOffset CreateTime, string Id)
-{
-    /// <summary>Reads what <see cref="ToString"/> wrote; null when it is not that.</summary>
-    public static PageEnd? Parse(string text) =>
-        text.Split('.') is [var ticks, var id] && ResourceId.IsValid(id)
-            && long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out var moment)
-            && moment <= DateTimeOffset.MaxValue.UtcTicks
-            ? new PageEnd(new DateTimeOffset(moment, TimeSpan.Zero), id)
-            : null;
-
-    /// <inheritdoc/>
-    public override string ToString() => $"{CreateTime.UtcTicks.ToString(CultureInfo.InvariantCulture)}.{Id}";
+            "name", filter.DnsName)
+        .AnyOf("state", [.. filter.States.Select(StateNames<InstallationState>.Of)])
+        .AddUnless(filter.Deleted, "state <> 'deleted'");
 }

@@ -12,6 +12,7 @@ CREATE TABLE parcels (
     last_error_code  text,
     last_error       text,
     last_error_fault text,
+    create_time      timestamptz NOT NULL,
     address          text NOT NULL UNIQUE,
     depot            text,
     urgency          text,

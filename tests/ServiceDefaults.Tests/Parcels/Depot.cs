@@ -123,6 +123,7 @@ public sealed class Depot : IAsyncDisposable
     {
         var row = parcel with
         {
+            CreateTime = Clock.GetUtcNow(),
             StateSince = Clock.GetUtcNow(),
             NextAttemptAt = parcel.NextAttemptAt is null ? null : Clock.GetUtcNow(),
         };

@@ -1,5 +1,7 @@
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 
 namespace Cloud.ServiceDefaults.Tests.Parcels;
 
@@ -78,5 +80,15 @@ public sealed class ParcelStore(Database database)
             (transaction, token) => ChangeAsync(transaction, id, change, "asked for", token), ct);
 
     protected override ResourceEvent? EventFor(Parcel? before, Parcel after, ResourceEvent draft) =>
-        draft with { Parent = after.Depot is null ? null : $"depots/{after.Depot}", Snapshot = [1, 2, 3] };
+        draft with
+        {
+            Parent = after.Depot is null ? null : $"depots/{after.Depot}", Snapshot = Shown(after).ToByteArray(),
+        };
+
+    /// <summary>A parcel as clients see it: where it goes.</summary>
+    public static StringValue Shown(Parcel parcel) => new() { Value = parcel.Address };
+
+    public Task<IReadOnlyList<Parcel>> ListAsync(
+        string? address, PageKey? after, int limit, CancellationToken ct) =>
+        PageAsync(new Conditions().Equal("address", address), after, limit, ct);
 }

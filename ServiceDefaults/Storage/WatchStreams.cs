@@ -1,0 +1,203 @@
+using System.Globalization;
+using Cloud.Protos.Supervision.V1;
+using Google.Protobuf;
+using Microsoft.Extensions.Hosting;
+
+namespace Cloud.ServiceDefaults.Storage;
+
+/// <summary>
+/// Serves every <c>Watch*</c>: a snapshot, SNAPSHOT_END, then every change in order, with bookmarks between them.
+/// <para>Guarantees: the position in the feed is taken before the snapshot, so nothing is missed; a change that the
+/// snapshot had already is left out by its version; the resume token moves on at least every
+/// <see cref="ChangeFeed.LookEvery"/>, whether or not anything matches, so that it never grows old while a client
+/// listens.</para>
+/// <para>Ends: the client goes; the process stops (<c>STOPPING</c>, Unavailable: resume elsewhere with the newest
+/// token); the token is older than what is kept (<c>RESUME_TOKEN_TOO_OLD</c>, OutOfRange: start without one); the
+/// client does not take a message within <see cref="WatchOptions.SendWithin"/> (<c>WATCHER_TOO_SLOW</c>,
+/// ResourceExhausted). Nothing is queued for a client: a slow one reads the feed later, from the table, and holds one
+/// batch meanwhile.</para>
+/// </summary>
+public sealed class WatchStreams(
+    ChangeFeed feed, WatchClients clients, WatchOptions options, TimeProvider time, IHostApplicationLifetime lifetime)
+{
+    private const int SnapshotPageSize = 500;
+
+    /// <summary>Events that pass without a match before a bookmark tells that they did.</summary>
+    private const int BookmarkAfterEvents = 500;
+
+    /// <summary>How long it is remembered which versions the snapshot showed. An event of before the snapshot that is
+    /// numbered later than this is sent though the client knows it.</summary>
+    private static readonly TimeSpan ShownKeptFor = TimeSpan.FromMinutes(1);
+
+    private static readonly TimeSpan RetryAfterStop = TimeSpan.FromSeconds(1);
+
+    /// <summary>Streams until the client goes or one of the ends above.</summary>
+    /// <param name="noun">What is watched.</param>
+    /// <param name="resumeToken">From an earlier message of such a stream; empty begins with a snapshot.</param>
+    /// <param name="send">Copies a message into the noun's own and writes it.</param>
+    /// <param name="ct">The client's.</param>
+    /// <exception cref="ProblemException">As above, and <c>RESUME_TOKEN_INVALID</c>, <c>TOO_MANY_WATCHES</c>.
+    /// </exception>
+    public async Task RunAsync<TRow, TResource>(
+        Watched<TRow, TResource> noun,
+        string resumeToken,
+        Func<WatchMessage<TResource>, CancellationToken, Task> send,
+        CancellationToken ct)
+        where TRow : StoredRow
+        where TResource : class, IMessage<TResource>
+    {
+        var resumed = PositionOf(resumeToken, noun.FilterHash);
+        using var client = clients.Enter(noun.Noun);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, lifetime.ApplicationStopping);
+        var stream = new Stream<TRow, TResource>(
+            noun, feed, time, (message, token) => SendAsync(send(message, token), token));
+        try
+        {
+            var position = resumed ?? await stream.SendSnapshotAsync(either.Token);
+            await stream.SendChangesAsync(position, either.Token);
+        }
+        catch (OperationCanceledException) when (
+            lifetime.ApplicationStopping.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            throw Problem.Unavailable("STOPPING", "This replica stops: resume with the newest token.", RetryAfterStop);
+        }
+    }
+
+    private async Task SendAsync(Task sending, CancellationToken ct)
+    {
+        if (sending.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
+        try
+        {
+            await sending.WaitAsync(options.SendWithin, time, ct);
+        }
+        catch (TimeoutException)
+        {
+            throw Problem.Exhausted(
+                "WATCHER_TOO_SLOW",
+                $"A message was not taken within {options.SendWithin}: resume with the newest token, and read faster.");
+        }
+    }
+
+    private static long? PositionOf(string token, string filterHash)
+    {
+        if (token.Length == 0)
+        {
+            return null;
+        }
+
+        return PageToken.TryDecode(token, filterHash, out var key)
+            && long.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var position)
+            ? position
+            : throw Problem.Invalid(new FieldProblem(
+                "resume_token", "It is not a token of such a stream with this filter; start without one.",
+                "RESUME_TOKEN_INVALID"));
+    }
+
+    /// <summary>One stream: what its client was told so far.</summary>
+    private sealed class Stream<TRow, TResource>(
+        Watched<TRow, TResource> noun,
+        ChangeFeed feed,
+        TimeProvider time,
+        Func<WatchMessage<TResource>, CancellationToken, Task> send)
+        where TRow : StoredRow
+        where TResource : class, IMessage<TResource>
+    {
+        /// <summary>Versions that the snapshot showed, by id, until the feed has moved past it.</summary>
+        private readonly Dictionary<string, long> _shown = new(StringComparer.Ordinal);
+
+        private DateTimeOffset _beganAt;
+        private DateTimeOffset _toldAt;
+        private long _toldThrough;
+
+        public async Task<long> SendSnapshotAsync(CancellationToken ct)
+        {
+            var position = await feed.PositionAsync(ct);
+            PageKey? after = null;
+            IReadOnlyList<TRow> page;
+            do
+            {
+                page = await noun.Page(after, SnapshotPageSize, ct);
+                var resources = page.Select(noun.Show).ToList();
+                await noun.CompleteAsync(resources, ct);
+                foreach (var (row, resource) in page.Zip(resources))
+                {
+                    _shown[row.Id] = row.Version;
+                    after = PageKey.Of(row);
+                    await send(new(WatchKind.Snapshot, resource, "", "", ""), ct);
+                }
+            }
+            while (page.Count == SnapshotPageSize);
+
+            await send(new(WatchKind.SnapshotEnd, null, "", "", TokenOf(position)), ct);
+            return position;
+        }
+
+        public async Task SendChangesAsync(long position, CancellationToken ct)
+        {
+            _beganAt = time.GetUtcNow();
+            (_toldThrough, _toldAt) = (position, _beganAt);
+            await foreach (var batch in feed.ReadAsync(noun.Noun, position, ct))
+            {
+                await SendChangesAsync(batch.Events, ct);
+                await SendBookmarkAsync(batch.Position, ct);
+            }
+        }
+
+        private async Task SendChangesAsync(IReadOnlyList<StoredEvent> events, CancellationToken ct)
+        {
+            var changes = events
+                .Where(e => IsNews(e.Event))
+                .Select(e => (e.Sequence, e.Event, Resource: noun.Parser.ParseFrom(e.Event.Snapshot)))
+                .Where(change => Matches(change.Resource, change.Event))
+                .ToList();
+            if (changes.Count == 0)
+            {
+                return;
+            }
+
+            await noun.CompleteAsync([.. changes.Select(c => c.Resource)], ct);
+            foreach (var (sequence, e, resource) in changes)
+            {
+                await send(
+                    new(WatchKind.Change, resource, e.OldState ?? "", e.Reason ?? "", TokenOf(sequence)), ct);
+            }
+
+            (_toldThrough, _toldAt) = (changes[^1].Sequence, time.GetUtcNow());
+        }
+
+        /// <summary>Moves the token of a client on who was told nothing for long, or not of many events.</summary>
+        private async Task SendBookmarkAsync(long position, CancellationToken ct)
+        {
+            var now = time.GetUtcNow();
+            if (now - _beganAt >= ShownKeptFor)
+            {
+                _shown.Clear();
+            }
+
+            if (now - _toldAt >= ChangeFeed.LookEvery || position - _toldThrough >= BookmarkAfterEvents)
+            {
+                await send(new(WatchKind.Bookmark, null, "", "", TokenOf(position)), ct);
+                (_toldThrough, _toldAt) = (position, now);
+            }
+        }
+
+        private bool IsNews(ResourceEvent e)
+        {
+            var id = e.Resource[(e.Resource.LastIndexOf('/') + 1)..];
+            return e.Snapshot is not null
+                && (!_shown.TryGetValue(id, out var version)
+                    || e.ResourceVersion > version
+                    || (noun.TellsWithinVersion && e.ResourceVersion == version));
+        }
+
+        private bool Matches(TResource resource, ResourceEvent e) =>
+            noun.Matches(resource, e.NewState ?? "") || (e.OldState is { } old && noun.Matches(resource, old));
+
+        private string TokenOf(long position) =>
+            PageToken.Encode(noun.FilterHash, position.ToString(CultureInfo.InvariantCulture));
+    }
+}
