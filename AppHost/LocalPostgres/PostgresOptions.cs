@@ -23,6 +23,9 @@ public sealed record PostgresOptions
     /// <summary>Connections the server accepts at once.</summary>
     public int MaxConnections { get; init; } = 500;
 
+    /// <summary>More of the server's settings, as <c>name=value</c>.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+
     /// <summary>A directory with <c>initdb</c> and <c>postgres</c>, used instead of searching; or <c>npm</c> to
     /// skip the search of the machine and take the npm package.</summary>
     public string? Binaries { get; init; }

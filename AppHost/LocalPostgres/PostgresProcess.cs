@@ -124,8 +124,8 @@ public sealed class PostgresProcess : IAsyncDisposable
     private static ProgramStart StartOf(
         PostgresOptions options, string home, PostgresBinaries binaries, UnprivilegedUser user)
     {
-        var settings = new List<string>
-        {
+        List<string> settings =
+        [
             "listen_addresses=127.0.0.1",
             $"port={options.Port}",
             "unix_socket_directories=",
@@ -135,7 +135,8 @@ public sealed class PostgresProcess : IAsyncDisposable
             "log_line_prefix=%m [%p] %u@%d ",
             "log_min_duration_statement=1s",
             "timezone=UTC",
-        };
+            .. options.Settings,
+        ];
         if (!options.Durable)
         {
             settings.AddRange(["fsync=off", "full_page_writes=off", "autovacuum=off"]);

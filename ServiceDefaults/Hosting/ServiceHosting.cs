@@ -84,7 +84,13 @@ public static class ServiceHosting
         builder.AddNpgsqlDataSource(
             DatabaseConnection,
             settings => settings.DisableHealthChecks = true,
-            source => source.ConnectionStringBuilder.MaxAutoPrepare = AutoPrepareMax);
+            source =>
+            {
+                source.ConnectionStringBuilder.MaxAutoPrepare = AutoPrepareMax;
+                // Nothing here leaves a trace in its session (advisory locks are those of transactions), so that the
+                // seven statements which would wipe it before each use would only cost.
+                source.ConnectionStringBuilder.NoResetOnClose = true;
+            });
         var services = builder.Services;
         if (builder.Configuration.GetConnectionString(RedisConnection) is { Length: > 0 })
         {
