@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Hosting;
 using Npgsql;
 
 namespace Cloud.ServiceDefaults.Hosting;
@@ -38,14 +37,4 @@ internal sealed class RedisCheck(RedisLink redis) : IHealthCheck
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Degraded(
                 "Redis does not answer: leases and nudges fall back to PostgreSQL and the sweep."));
-}
-
-/// <summary>A service that stops hands its work over and takes no more.</summary>
-internal sealed class StoppingCheck(IHostApplicationLifetime lifetime) : IHealthCheck
-{
-    public Task<HealthCheckResult> CheckHealthAsync(
-        HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested
-            ? HealthCheckResult.Unhealthy("The service is stopping; another replica takes over.")
-            : HealthCheckResult.Healthy());
 }

@@ -3,7 +3,6 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Cloud.ServiceDefaults.Hosting;
 
@@ -22,27 +21,15 @@ public static class GrpcPeers
     /// <summary>Registers a typed client of a service by its discovery name; its endpoint <c>grpc</c> is looked up as
     /// <c>services:&lt;name&gt;:grpc:0</c>. Calls carry the actor and the trace; a unary call without a deadline gets
     /// <see cref="DeadlineDefault"/>; reads are tried again twice when the peer is unavailable. Nothing else is: the
-    /// pass retries. Health says when the peer is away.</summary>
+    /// pass retries.</summary>
     public static IHttpClientBuilder AddGrpcPeer<TClient>(this IServiceCollection services, string serviceName)
         where TClient : ClientBase
     {
-        services.TryAddKeyedSingleton(serviceName, (_, _) => new SocketsHttpHandler
-        {
-            EnableMultipleHttp2Connections = true,
-            ConnectTimeout = TimeSpan.FromSeconds(3),
-            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-        });
-        services.AddGrpcClient<Grpc.Health.V1.Health.HealthClient>(
-            PeerCheck.ClientName(serviceName), options => options.Address = AddressOf(serviceName))
-            .OverConnectionTo(serviceName);
-        services.AddPeerCheck(serviceName);
         var retries = RetriesOf(typeof(TClient));
         return services
             .AddGrpcClient<TClient>(options =>
             {
-                options.Address = AddressOf(serviceName);
+                options.Address = new Uri($"http://_grpc.{serviceName}");
                 options.ChannelOptionsActions.Add(channel =>
                 {
                     channel.MaxReceiveMessageSize = MessageBytesMax;
@@ -50,17 +37,16 @@ public static class GrpcPeers
                     channel.ServiceConfig = retries;
                 });
             })
-            .OverConnectionTo(serviceName)
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
+            {
+                EnableMultipleHttp2Connections = true,
+                ConnectTimeout = TimeSpan.FromSeconds(3),
+                KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+                KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+                PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            })
             .AddInterceptor(() => new PeerInterceptor());
     }
-
-    private static Uri AddressOf(string serviceName) => new($"http://_grpc.{serviceName}");
-
-    /// <summary>All clients of a peer share one connection pool, which lives as long as the process.</summary>
-    private static IHttpClientBuilder OverConnectionTo(this IHttpClientBuilder client, string serviceName) => client
-        .ConfigurePrimaryHttpMessageHandler(
-            provider => provider.GetRequiredKeyedService<SocketsHttpHandler>(serviceName))
-        .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
 
     private static ServiceConfig RetriesOf(Type client)
     {

@@ -27,7 +27,6 @@ internal static class Telemetry
                 .AddRuntimeInstrumentation()
                 .AddMeter(SupervisionMeter.Name)
                 .AddMeter(StorageMeter.Name)
-                .AddMeter(HealthGauge.MeterName)
                 .AddPrometheusExporter());
         if (!export)
         {

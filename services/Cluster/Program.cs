@@ -26,7 +26,6 @@ services.AddSingleton<PodTroubles>();
 services.AddSingleton<ClusterViews>();
 services.AddSingleton<ClusterFeed>();
 services.AddSingleton<ClusterWhy>();
-services.AddDegradation<ClusterCheck>("clusters");
 
 services.AddSingleton<PlacementStore>();
 

@@ -16,7 +16,6 @@ services.AddSupervisor<DatabaseServer, DatabaseServerState, DatabaseServerStore,
 services.AddSingleton<Registration>();
 services.AddSingleton<Cloud.DatabaseServers.Deletion>();
 services.AddSingleton<DatabaseServerWatch>();
-services.AddDegradation<DatabaseServerCheck>("database servers");
 
 services.AddSupervisor<LogicalDatabase, LogicalDatabaseState, LogicalDatabaseStore, LogicalDatabaseRules>(options =>
 {

@@ -81,12 +81,6 @@ public sealed class DatabaseServerStore(Database database)
             new { id = wanted.Id, displayName = wanted.DisplayName, host = wanted.Host, port = wanted.Port },
             ct);
 
-    /// <summary>Live servers that were looked at and cannot be used now.</summary>
-    public Task<IReadOnlyList<DatabaseServer>> AwayAsync(CancellationToken ct) =>
-        SelectAsync(
-            "WHERE state = 'provisioning-failed' OR (state = 'stable' AND NOT reachable) ORDER BY create_time, id",
-            null, ct);
-
     /// <inheritdoc/>
     protected override DatabaseServer Stamp(DatabaseServer row, DateTimeOffset now) => row with { UpdateTime = now };
 
