@@ -48,6 +48,10 @@ public static class GrpcPeers
             .AddInterceptor(() => new PeerInterceptor());
     }
 
+    /// <summary>Whether an RPC only reads, by its name.</summary>
+    internal static bool IsRead(string method) =>
+        ReadPrefixes.Any(prefix => method.StartsWith(prefix, StringComparison.Ordinal));
+
     private static ServiceConfig RetriesOf(Type client)
     {
         var config = new ServiceConfig();
@@ -69,8 +73,7 @@ public static class GrpcPeers
             },
         };
         foreach (var method in service.Methods.Where(m =>
-            !m.IsServerStreaming && !m.IsClientStreaming
-            && ReadPrefixes.Any(p => m.Name.StartsWith(p, StringComparison.Ordinal))))
+            !m.IsServerStreaming && !m.IsClientStreaming && IsRead(m.Name)))
         {
             reads.Names.Add(new MethodName { Service = service.FullName, Method = method.Name });
         }

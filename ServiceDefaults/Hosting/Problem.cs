@@ -111,8 +111,14 @@ public static class Problem
     };
 
     /// <summary>A request id used before for something else.</summary>
-    public static ProblemException RequestIdReused(string requestId) => Invalid(new FieldProblem(
-        "request_id", $"'{requestId}' was used for a different request; use a new one", "REQUEST_ID_REUSED"));
+    public static ProblemException RequestIdReused(string requestId) => new(
+        StatusCode.AlreadyExists,
+        "REQUEST_ID_REUSED",
+        $"request_id '{requestId}' was used for a different request in the last 24 hours; use a new one.",
+        Resource(requestId, "request_id is taken"))
+    {
+        Metadata = new Dictionary<string, string> { ["field"] = "request_id", ["value"] = requestId },
+    };
 
     internal static IMessage Retry(TimeSpan after) => new Rpc.RetryInfo { RetryDelay = Duration.FromTimeSpan(after) };
 

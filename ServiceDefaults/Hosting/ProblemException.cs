@@ -30,6 +30,10 @@ public sealed class ProblemException : Exception
     /// <summary>Further standard details: BadRequest, RetryInfo, ResourceInfo, PreconditionFailure.</summary>
     public IReadOnlyList<IMessage> Details { get; }
 
+    /// <summary>The wrong fields, when those are the problem.</summary>
+    internal IEnumerable<FieldProblem> Fields => Details.OfType<Rpc.BadRequest>()
+        .SelectMany(bad => bad.FieldViolations.Select(v => new FieldProblem(v.Field, v.Description, v.Reason)));
+
     /// <summary>The rich status, without RequestInfo (the interceptor adds it).</summary>
     public Rpc.Status ToRpcStatus()
     {

@@ -13,12 +13,14 @@ namespace Cloud.ServiceDefaults.Hosting;
 /// Problems keep their code and details; a PostgreSQL that is away, or a schema that is not ready, is Unavailable with
 /// RetryInfo, and so is work that it undid to end a deadlock; text that it cannot store is the caller's mistake;
 /// a caller's cancellation and deadline are answered as such; a peer's Unavailable is passed on; all else is
-/// Internal, logged here with everything and told to the caller without anything but the trace id.</summary>
+/// Internal, logged here with everything and told to the caller without anything but the trace id. A request whose form
+/// is wrong (<see cref="RequestForm"/>) is refused here, with all that its own service finds wrong besides.</summary>
 internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, ILogger<ProblemInterceptor> logger)
     : Interceptor
 {
     private const string ActorHeader = "x-actor";
     private const string RequestIdField = "request_id";
+    private const string ValidateOnlyField = "validate_only";
     private const string OwnPackages = "/cloud.";
     private const int ActorLengthMax = 128;
 
@@ -32,7 +34,9 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         {
             Identify(context, request as IMessage);
             await AwaitSchemaAsync(context);
-            return await continuation(request, context);
+            return request is IMessage message && RequestForm.ProblemsOf(message) is { Count: > 0 } form
+                ? throw await WithOthersAsync(form, message, context, () => continuation(request, context))
+                : await continuation(request, context);
         }
         catch (Exception e)
         {
@@ -50,6 +54,11 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         {
             Identify(context, request as IMessage);
             await AwaitSchemaAsync(context);
+            if (request is IMessage message && RequestForm.ProblemsOf(message) is { Count: > 0 } form)
+            {
+                throw Problem.Invalid([.. form]);
+            }
+
             await continuation(request, responseStream, context);
         }
         catch (Exception e)
@@ -101,6 +110,35 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         actor = string.IsNullOrWhiteSpace(actor) ? RequestContext.AnonymousActor : actor;
         RequestContext.Current = new RequestContext(
             string.Concat(actor.Take(ActorLengthMax).Select(Printable)), RequestIdOf(request));
+    }
+
+    /// <summary>A request that is wrong in its form and in what it asks is told both at once: its service is let look
+    /// at it where that cannot change anything, and what it refuses is added.</summary>
+    private static async Task<ProblemException> WithOthersAsync<TResponse>(
+        IReadOnlyList<FieldProblem> form, IMessage request, ServerCallContext context, Func<Task<TResponse>> ask)
+    {
+        var validateOnly = request.Descriptor.FindFieldByName(ValidateOnlyField);
+        validateOnly?.Accessor.SetValue(request, true);
+        if (validateOnly is null && !GrpcPeers.IsRead(context.Method[(context.Method.LastIndexOf('/') + 1)..]))
+        {
+            return Problem.Invalid([.. form]);
+        }
+
+        try
+        {
+            await ask();
+        }
+        catch (ProblemException others)
+        {
+            var known = form.Select(f => f.Field).ToHashSet(StringComparer.Ordinal);
+            return Problem.Invalid([.. form, .. others.Fields.Where(f => !known.Contains(f.Field))]);
+        }
+        catch (Exception) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            // It stumbled over what is refused anyway: no service has to expect a text that the contract forbids.
+        }
+
+        return Problem.Invalid([.. form]);
     }
 
     /// <summary>Calls to peers carry the actor on, in a header that takes ASCII alone.</summary>

@@ -58,6 +58,18 @@ public sealed class Database(
             },
             ct);
 
+    /// <summary>Runs <paramref name="work"/> as <see cref="InTransactionAsync{T}"/> does and then undoes it: nothing is
+    /// written and nobody is told. Answers what it would have answered, or throws what it would have thrown.</summary>
+    public async Task<T> RehearseAsync<T>(
+        Func<DatabaseTransaction, CancellationToken, Task<T>> work, CancellationToken ct)
+    {
+        await using var connection = await source.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var result = await work(new DatabaseTransaction(connection, transaction, Now), ct);
+        await transaction.RollbackAsync(ct);
+        return result;
+    }
+
     /// <summary>Tells who waits, after something was committed.</summary>
     internal async Task TellAsync(IReadOnlyList<Nudge> waiting, bool hasEvents, CancellationToken ct)
     {

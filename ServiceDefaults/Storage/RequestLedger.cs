@@ -9,7 +9,8 @@ namespace Cloud.ServiceDefaults.Storage;
 /// Makes a mutation happen once per <c>request_id</c> (AIP-155). The ledger row and the work commit together, so a
 /// crash leaves either both or neither, and a repeat that arrives while the first is still at work waits on the row's
 /// lock and then answers the same. Work that fails is not remembered: its repeat is a new try. Rows are kept for
-/// <see cref="KeptFor"/>; after that an id may be used anew.
+/// <see cref="KeptFor"/>; after that an id may be used anew. With <c>validate_only</c> (AIP-163) the same work runs,
+/// with every check that it has, and is then undone: nothing is written, no id is used up.
 /// </summary>
 public sealed class RequestLedger(Database database)
 {
@@ -30,13 +31,31 @@ public sealed class RequestLedger(Database database)
     private const string ReadSql =
         "SELECT request_hash, reply FROM request_ledger WHERE method = $1 AND request_id = $2";
 
+    private const string RequestIdField = "request_id";
+    private const string ValidateOnlyField = "validate_only";
+
     private const string StoreSql = "UPDATE request_ledger SET reply = $3 WHERE method = $1 AND request_id = $2";
+
+    /// <summary>What every mutation of the API does: <paramref name="work"/> in one transaction, once per
+    /// <c>request_id</c>, or only rehearsed when the request says <c>validate_only</c>. Both fields are found in the
+    /// request by their names.</summary>
+    /// <param name="method">The RPC's full name; ids are separate per method.</param>
+    /// <exception cref="ProblemException"><c>REQUEST_ID_REUSED</c> (AlreadyExists).</exception>
+    public Task<TReply> MutateAsync<TReply>(
+        string method,
+        IMessage request,
+        Func<DatabaseTransaction, CancellationToken, Task<TReply>> work,
+        CancellationToken ct)
+        where TReply : IMessage<TReply>, new() =>
+        ValueOf(request, ValidateOnlyField) is true
+            ? database.RehearseAsync(work, ct)
+            : OnceAsync(method, ValueOf(request, RequestIdField) as string ?? "", request, work, ct);
 
     /// <summary>Runs <paramref name="work"/> in one transaction, once per request id; a repeat of the same request gets
     /// the stored answer. An empty id is a plain transaction.</summary>
     /// <param name="method">The mutation, for example the RPC's full name; ids are separate per method.</param>
     /// <param name="request">What was asked; the same id with another request is refused.</param>
-    /// <exception cref="ProblemException"><c>REQUEST_ID_REUSED</c> (InvalidArgument).</exception>
+    /// <exception cref="ProblemException"><c>REQUEST_ID_REUSED</c> (AlreadyExists).</exception>
     public Task<TReply> OnceAsync<TReply>(
         string method,
         string requestId,
@@ -108,6 +127,9 @@ public sealed class RequestLedger(Database database)
         reply.MergeFrom(await reader.GetFieldValueAsync<byte[]>(1, ct));
         return reply;
     }
+
+    private static object? ValueOf(IMessage request, string field) =>
+        request.Descriptor.FindFieldByName(field)?.Accessor.GetValue(request);
 
     /// <summary>A hash that does not depend on the order in which a client happened to send a map's entries.</summary>
     private static byte[] HashOf(IMessage request)

@@ -46,7 +46,7 @@ public sealed class BadInputStories : IAsyncLifetime
         Assert.Equal(
             new HashSet<(string, string)>
             {
-                ("installation.owner_id", "INVALID_OWNER"),
+                ("installation.owner_id", "TEXT_TOO_LONG"),
                 ("installation.dns_names[0]", "INVALID_DNS_LABEL"),
                 ("installation.dns_names[1]", "INVALID_DNS_NAME"),
                 ("installation.dns_names[2]", "FOREIGN_DNS_NAME"),
@@ -66,13 +66,14 @@ public sealed class BadInputStories : IAsyncLifetime
     public async Task An_id_that_never_was_is_not_found_and_no_name_at_all_is_the_callers_mistake()
     {
         var never = Installation.NameOf(ResourceId.New());
-        foreach (var name in new[] { never, "installations/acme", "installations/" })
-        {
-            var refusal = await Refused.With("RESOURCE_NOT_FOUND", () => _system.GetAsync(name));
-            Assert.Equal(StatusCode.NotFound, refusal.StatusCode);
-        }
+        var refusal = await Refused.With("RESOURCE_NOT_FOUND", () => _system.GetAsync(never));
+        Assert.Equal(StatusCode.NotFound, refusal.StatusCode);
 
-        foreach (var name in new[] { "", "acme", "clusters/x" })
+        foreach (var name in new[]
+        {
+            "", "acme", "clusters/x", "installations/acme", "installations/", $"{never}/x",
+            $"clusters/{ResourceId.New()}",
+        })
         {
             await Refused.With("INVALID_RESOURCE_NAME", () => _system.GetAsync(name));
         }
@@ -218,17 +219,18 @@ public sealed class BadInputStories : IAsyncLifetime
     public async Task A_pending_time_out_of_range_is_refused()
     {
         var acme = await _system.CreateAsync("pending");
-        Duration[] impossible =
+        (string Reason, Duration Time)[] impossible =
         [
-            new() { Seconds = -1 },
-            new() { Seconds = (long)InstallationService.MaxPendingTime.TotalSeconds + 1 },
-            new() { Seconds = long.MaxValue },
-            new() { Seconds = 1, Nanos = -1 },
-            new() { Nanos = int.MaxValue },
+            ("INVALID_PENDING_TIME", new() { Seconds = -1 }),
+            ("INVALID_PENDING_TIME", new() { Seconds = (long)InstallationService.MaxPendingTime.TotalSeconds + 1 }),
+            ("INVALID_PENDING_TIME", new() { Seconds = Duration.MaxSeconds }),
+            ("DURATION_INVALID", new() { Seconds = long.MaxValue }),
+            ("DURATION_INVALID", new() { Seconds = 1, Nanos = -1 }),
+            ("DURATION_INVALID", new() { Nanos = int.MaxValue }),
         ];
-        foreach (var time in impossible)
+        foreach (var (reason, time) in impossible)
         {
-            await Refused.With("INVALID_PENDING_TIME", async () => await Client.DeleteInstallationAsync(
+            await Refused.With(reason, async () => await Client.DeleteInstallationAsync(
                 new() { Name = acme.Name, PendingTime = time }, cancellationToken: Cut));
         }
     }

@@ -17,7 +17,9 @@ public sealed class WhyStories
         var acme = await system.CreateAsync("acme");
         var made = await system.UntilAsync(acme.Name, i => i.ClusterInstallation != "", "created in its cluster");
         var why = await system.Client.WhyInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut);
-        Assert.Equal([acme.Name, made.ClusterInstallation], why.Chain.Select(link => link.Resource));
+        Assert.Equal(
+            [(acme.Name, 0), (made.ClusterInstallation, 1), (made.LogicalDatabase, 1)],
+            why.Chain.Select(link => (link.Resource, link.Depth)));
         Assert.Contains("waits to become stable", why.Chain[0].Summary, StringComparison.Ordinal);
         Assert.Equal("creation-in-progress", why.Chain[0].State);
     }
@@ -58,7 +60,8 @@ public sealed class WhyStories
         system.World.Refusal = _ =>
             Problem.Unavailable("STARTING", "not yet", TimeSpan.FromSeconds(1)).ToRpcStatus().ToRpcException();
         var why = await system.Client.WhyInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut);
-        Assert.Contains("not yet", why.Chain[^1].Summary, StringComparison.Ordinal);
+        Assert.All(why.Chain.Skip(1), link => Assert.Contains("not yet", link.Summary, StringComparison.Ordinal));
+        Assert.Equal(["installation", "cluster", "database-pool"], why.Chain.Select(link => link.Service));
     }
 
     [Fact]
@@ -67,6 +70,7 @@ public sealed class WhyStories
         await using var system = await InstallationSystem.StartAsync();
         var acme = await system.StableAsync("acme");
         var why = await system.Client.WhyInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut);
-        Assert.Equal("It runs; nothing is awaited.", Assert.Single(why.Chain).Summary);
+        Assert.Equal("It runs; nothing is awaited.", why.Chain[0].Summary);
+        Assert.Equal(["installation", "cluster", "database-pool"], why.Chain.Select(link => link.Service));
     }
 }

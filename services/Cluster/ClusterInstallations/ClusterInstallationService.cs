@@ -17,6 +17,9 @@ public sealed class ClusterInstallationService(
     ClusterInstallationWhy why,
     RequestLedger ledger) : Proto.ClusterInstallationService.ClusterInstallationServiceBase
 {
+    /// <summary>First segment of the resource names.</summary>
+    public const string Collection = "clusterInstallations";
+
     private static readonly ClusterInstallationState[] Updatable =
         [CreationRequested, Reconciling, Ready, Stable, CreationFailed];
 
@@ -33,8 +36,8 @@ public sealed class ClusterInstallationService(
         if (await clusters.FindAsync(cluster, context.CancellationToken) is not { DeleteTime: null })
             throw Problem.NotFound(wish.Cluster);
 
-        return await ledger.OnceAsync(
-            context.Method, request.RequestId, request,
+        var made = await ledger.MutateAsync(
+            context.Method, request,
             async (transaction, ct) =>
             {
                 // Requests about one installation take turns from here on, so that only one inserts.
@@ -54,6 +57,8 @@ public sealed class ClusterInstallationService(
                     await store.InsertAsync(transaction, row, "it was asked for", ct));
             },
             context.CancellationToken);
+        if (request.ValidateOnly) made.Name = "";
+        return made;
     }
 
     public override async Task<Proto.ClusterInstallation> GetClusterInstallation(
@@ -90,14 +95,14 @@ public sealed class ClusterInstallationService(
         Proto.UpdateClusterInstallationRequest request, ServerCallContext context)
     {
         var wish = request.ClusterInstallation ?? new Proto.ClusterInstallation();
-        var id = IdOf(wish.Name, "cluster_installation.name");
         var problems = new FieldProblems();
+        var id = ResourceName.IdOf(wish.Name, Collection, "cluster_installation.name", problems);
         var fields = ClusterInstallationChecks.SpecFields(request.UpdateMask, problems);
         problems.ThrowIfAny();
         var installation = (await FindAsync(wish.Name, context.CancellationToken)).InstallationId;
 
-        return await ledger.OnceAsync(
-            context.Method, request.RequestId, request,
+        return await ledger.MutateAsync(
+            context.Method, request,
             async (transaction, ct) =>
             {
                 await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
@@ -111,13 +116,33 @@ public sealed class ClusterInstallationService(
             context.CancellationToken);
     }
 
+    public override Task<Proto.ClusterInstallation> RetryClusterInstallation(
+        Proto.RetryClusterInstallationRequest request, ServerCallContext context)
+    {
+        var id = ResourceName.IdOf(request.Name, Collection);
+        return ledger.MutateAsync(
+            context.Method, request,
+            async (transaction, ct) => ClusterInstallationMessages.Of(
+                await store.ChangeAsync(transaction, id, before =>
+                {
+                    CheckEtag(before, request.Etag);
+                    return before.State switch
+                    {
+                        CreationFailed => before with { State = CreationRequested },
+                        DeletionFailed => before with { State = DeletionRequested },
+                        _ => throw WrongState(before, "retry", [CreationFailed, DeletionFailed]),
+                    };
+                }, "somebody asked to retry it", ct) ?? throw Problem.NotFound(request.Name)),
+            context.CancellationToken);
+    }
+
     public override async Task<Proto.ClusterInstallation> DeleteClusterInstallation(
         Proto.DeleteClusterInstallationRequest request, ServerCallContext context)
     {
-        var id = IdOf(request.Name, "name");
+        var id = ResourceName.IdOf(request.Name, Collection);
         var installation = (await FindAsync(request.Name, context.CancellationToken)).InstallationId;
-        return await ledger.OnceAsync(
-            context.Method, request.RequestId, request,
+        return await ledger.MutateAsync(
+            context.Method, request,
             async (transaction, ct) =>
             {
                 await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
@@ -154,8 +179,7 @@ public sealed class ClusterInstallationService(
     {
         CheckEtag(row, wish.Etag);
         if (!Updatable.Contains(row.State))
-            throw Problem.WrongState(row.Name, StateNames<ClusterInstallationState>.Of(row.State), "update",
-                Updatable.Select(StateNames<ClusterInstallationState>.Of));
+            throw WrongState(row, "update", Updatable);
         var merged = ClusterInstallationChecks.Merged(
             ClusterInstallationMessages.Of(row.Spec), wish.Spec ?? new Proto.ClusterInstallationSpec(), fields);
         var problems = new FieldProblems();
@@ -171,8 +195,13 @@ public sealed class ClusterInstallationService(
         };
     }
 
+    private static ProblemException WrongState(
+        ClusterInstallation row, string verb, IEnumerable<ClusterInstallationState> allowed) =>
+        Problem.WrongState(row.Name, StateNames<ClusterInstallationState>.Of(row.State), verb,
+            allowed.Select(StateNames<ClusterInstallationState>.Of));
+
     private async Task<ClusterInstallation> FindAsync(string name, CancellationToken ct) =>
-        await store.FindAsync(IdOf(name, "name"), ct) ?? throw Problem.NotFound(name);
+        await store.FindAsync(ResourceName.IdOf(name, Collection), ct) ?? throw Problem.NotFound(name);
 
     private static async Task RaiseEpochAsync(
         DatabaseTransaction transaction, string installation, long epoch, CancellationToken ct)
@@ -181,15 +210,6 @@ public sealed class ClusterInstallationService(
             throw PlacementChecks.StaleEpoch(installation, epoch, highest);
     }
 
-    private static void CheckEtag(ClusterInstallation row, string etag)
-    {
-        var current = ClusterInstallationMessages.EtagOf(row);
-        if (etag.Length > 0 && etag != current) throw Problem.EtagMismatch(row.Name, etag, current);
-    }
-
-    private static string IdOf(string name, string field) =>
-        name.StartsWith("clusterInstallations/", StringComparison.Ordinal)
-            ? ClusterInstallation.IdOf(name) ?? throw Problem.NotFound(name)
-            : throw Problem.Invalid(new FieldProblem(
-                field, $"'{name}' has not the form clusterInstallations/{{id}}.", "INVALID_RESOURCE_NAME"));
+    private static void CheckEtag(ClusterInstallation row, string etag) =>
+        ResourceName.CheckEtag(row.Name, etag, ClusterInstallationMessages.EtagOf(row));
 }

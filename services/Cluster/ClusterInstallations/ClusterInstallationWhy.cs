@@ -13,17 +13,21 @@ public sealed class ClusterInstallationWhy(ClusterStore clusters, ClusterWhy clu
     /// <summary>From the cluster installation down to what is really awaited.</summary>
     public async Task<IReadOnlyList<Explanation>> ExplainAsync(ClusterInstallation row, CancellationToken ct)
     {
-        var chain = new List<Explanation> { SupervisionMessages.Explain(row, row.Name, Summary(row), Advice(row)) };
+        var chain = new List<Explanation> 
+        {
+            SupervisionMessages.Explain(row, ClusterWhy.ServiceName, row.Name, AtRest(row), Advice(row)),
+        };
         if (row.State is Deleted || await clusters.FindAsync(row.ClusterId, ct) is not { } cluster) return chain;
 
         var seen = await clusters.ObservationAsync(cluster.Id, ct);
         if (!seen.Reachable || cluster.State != ClusterState.Stable || IsAboutCluster(row.LastErrorCode))
-            return [.. chain, .. await clusterWhy.ExplainAsync(cluster, ct)];
+            return [.. chain, .. SupervisionMessages.Beneath(await clusterWhy.ExplainAsync(cluster, ct))];
         if (row.State is Reconciling or Ready && row.Status.State.Length > 0)
             chain.Add(OfOperator(row, cluster));
+        var podDepth = chain.Count;
         if (row.State is Reconciling or Ready or DeletionRequested or Stable)
             foreach (var trouble in await troubles.FindAsync(cluster, row.Namespace, ct) ?? [])
-                chain.Add(ClusterWhy.OfPod(cluster.Name, row.Namespace, trouble));
+                chain.Add(ClusterWhy.OfPod(cluster.Name, row.Namespace, trouble, podDepth));
         return chain;
     }
 
@@ -34,6 +38,7 @@ public sealed class ClusterInstallationWhy(ClusterStore clusters, ClusterWhy clu
     private static Explanation OfOperator(ClusterInstallation row, Cluster cluster) => new()
     {
         Resource = $"{cluster.Name}/namespaces/{row.Namespace}/mattermosts/{row.ResourceName}",
+        Depth = 1,
         Service = "operator",
         State = row.Status.State,
         Summary = row.Status.Error.Length > 0
@@ -42,16 +47,12 @@ public sealed class ClusterInstallationWhy(ClusterStore clusters, ClusterWhy clu
                 + $"{row.Status.Replicas} pods in all.",
     };
 
-    private static string Summary(ClusterInstallation row) => row switch
+    private static string? AtRest(ClusterInstallation row) => row switch
     {
-        { LastError: { } error, NextAttemptAt: { } next } =>
-            $"The last of {row.Attempts} tries failed: {error} The next one is at {next:u}.",
-        { LastError: { } error } => $"It failed: {error}",
-        { WaitingFor: { } awaited } => $"It waits: {awaited}.",
         { State: Stable, Spec.Hibernated: true } => "It is hibernated, as wanted.",
         { State: Stable } => "It runs as wanted.",
         { State: Deleted } => "Nothing of it is left in the cluster.",
-        _ => "Its next step runs or is about to.",
+        _ => null,
     };
 
     private static IEnumerable<string> Advice(ClusterInstallation row)
@@ -59,7 +60,7 @@ public sealed class ClusterInstallationWhy(ClusterStore clusters, ClusterWhy clu
         if (row.LastErrorFault == ServiceDefaults.Supervision.Fault.Operator)
             yield return "An operator of this cloud has to act: " + row.LastErrorCode;
         if (row.State is CreationFailed)
-            yield return "UpdateClusterInstallation tries again; DeleteClusterInstallation removes it.";
-        if (row.State is DeletionFailed) yield return "DeleteClusterInstallation tries again.";
+            yield return "Remove the cause, then RetryClusterInstallation; DeleteClusterInstallation removes it.";
+        if (row.State is DeletionFailed) yield return "Remove the cause, then RetryClusterInstallation.";
     }
 }

@@ -1,6 +1,7 @@
 using Cloud.Placement;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Hosting;
+using Google.Protobuf;
 using Grpc.Core;
 using Npgsql;
 using static Cloud.Clusters.ClusterState;
@@ -18,8 +19,20 @@ public sealed class ClusterService(
     ClusterConnections connections,
     RequestLedger ledger) : Proto.ClusterService.ClusterServiceBase
 {
-    private static readonly ClusterState[] Provisionable =
-        [Stable, CreationFailed, ProvisioningRequested, ProvisioningFailed];
+    /// <summary>First segment of the resource names.</summary>
+    public const string Collection = "clusters";
+
+    private static readonly IReadOnlyDictionary<ClusterState, ClusterState> Provisioned =
+        new[] { Stable, CreationFailed, ProvisioningRequested, ProvisioningFailed }
+            .ToDictionary(state => state, _ => ProvisioningRequested);
+
+    private static readonly IReadOnlyDictionary<ClusterState, ClusterState> Retried =
+        new Dictionary<ClusterState, ClusterState>
+        {
+            [CreationFailed] = CreationRequested,
+            [ProvisioningFailed] = ProvisioningRequested,
+            [DeletionFailed] = DeletionRequested,
+        };
 
     public override async Task<Proto.Cluster> ImportCluster(
         Proto.ImportClusterRequest request, ServerCallContext context)
@@ -27,10 +40,8 @@ public sealed class ClusterService(
         var problems = new FieldProblems();
         var (wish, kubeconfig) = ClusterChecks.Import(request, problems);
         problems.ThrowIfAny();
-        if (request.ValidateOnly) return await ValidatedAsync(wish, kubeconfig!, context.CancellationToken);
-
-        return await NamingAsync(wish.DisplayName, () => ledger.OnceAsync(
-            context.Method, request.RequestId, request,
+        var made = await NamingAsync(wish.DisplayName, () => ledger.MutateAsync(
+            context.Method, request,
             async (transaction, ct) =>
             {
                 var row = NewRow(wish, kubeconfig!);
@@ -38,6 +49,8 @@ public sealed class ClusterService(
                     .With(Observation.None, default, 0);
             },
             context.CancellationToken));
+        if (request.ValidateOnly) made.Name = "";
+        return made;
     }
 
     public override async Task<Proto.Cluster> GetCluster(Proto.GetClusterRequest request, ServerCallContext context) =>
@@ -67,21 +80,16 @@ public sealed class ClusterService(
         Proto.UpdateClusterRequest request, ServerCallContext context)
     {
         var wish = request.Cluster ?? new Proto.Cluster();
-        var id = IdOf(wish.Name, "cluster.name");
         var problems = new FieldProblems();
+        var id = ResourceName.IdOf(wish.Name, Collection, "cluster.name", problems);
         var kubeconfig = ClusterChecks.Update(request, problems);
         problems.ThrowIfAny();
-        Cluster Change(Cluster row) => Updated(row, request, wish, kubeconfig);
-        if (request.ValidateOnly)
-        {
-            var row = await FindAsync(wish.Name, context.CancellationToken);
-            return await views.OfAsync(Change(row) with { State = row.State }, context.CancellationToken);
-        }
-        return await NamingAsync(wish.DisplayName, () => ledger.OnceAsync(
-            context.Method, request.RequestId, request,
+        return await NamingAsync(wish.DisplayName, () => ledger.MutateAsync(
+            context.Method, request,
             async (transaction, ct) =>
             {
-                var row = await store.ChangeAsync(transaction, id, Change, "it was changed", ct)
+                var row = await store.ChangeAsync(
+                    transaction, id, before => Updated(before, request, wish, kubeconfig), "it was changed", ct)
                     ?? throw Problem.NotFound(wish.Name);
                 await PlacementStore.TellWaitingAsync(transaction, ct);
                 return await views.OfAsync(row, ct);
@@ -90,30 +98,17 @@ public sealed class ClusterService(
     }
 
     public override Task<Proto.Cluster> ProvisionCluster(
-        Proto.ProvisionClusterRequest request, ServerCallContext context)
-    {
-        var id = IdOf(request.Name, "name");
-        return ledger.OnceAsync(
-            context.Method, request.RequestId, request,
-            async (transaction, ct) =>
-            {
-                var row = await store.ChangeAsync(transaction, id, before =>
-                {
-                    CheckEtag(before, request.Etag);
-                    return Provisionable.Contains(before.State)
-                        ? before with { State = ProvisioningRequested }
-                        : throw WrongState(before, "provision", Provisionable);
-                }, "provisioning was asked for", ct);
-                return await views.OfAsync(row ?? throw Problem.NotFound(request.Name), ct);
-            },
-            context.CancellationToken);
-    }
+        Proto.ProvisionClusterRequest request, ServerCallContext context) =>
+        MoveAsync(request.Name, request.Etag, request, "provision", Provisioned, context);
+
+    public override Task<Proto.Cluster> RetryCluster(Proto.RetryClusterRequest request, ServerCallContext context) =>
+        MoveAsync(request.Name, request.Etag, request, "retry", Retried, context);
 
     public override Task<Proto.Cluster> DeleteCluster(Proto.DeleteClusterRequest request, ServerCallContext context)
     {
-        var id = IdOf(request.Name, "name");
-        return ledger.OnceAsync(
-            context.Method, request.RequestId, request,
+        var id = ResourceName.IdOf(request.Name, Collection);
+        return ledger.MutateAsync(
+            context.Method, request,
             async (transaction, ct) =>
             {
                 // Under the lock of placement, so that nothing is placed here between the count and the commit.
@@ -143,6 +138,27 @@ public sealed class ClusterService(
         return new Proto.WhyClusterResponse { Chain = { await why.ExplainAsync(row, context.CancellationToken) } };
     }
 
+    private Task<Proto.Cluster> MoveAsync(
+        string name, string etag, IMessage request, string verb,
+        IReadOnlyDictionary<ClusterState, ClusterState> moves, ServerCallContext context)
+    {
+        var id = ResourceName.IdOf(name, Collection);
+        return ledger.MutateAsync(
+            context.Method, request,
+            async (transaction, ct) =>
+            {
+                var row = await store.ChangeAsync(transaction, id, before =>
+                {
+                    CheckEtag(before, etag);
+                    return moves.TryGetValue(before.State, out var target)
+                        ? before with { State = target }
+                        : throw WrongState(before, verb, moves.Keys);
+                }, $"somebody asked to {verb} it", ct);
+                return await views.OfAsync(row ?? throw Problem.NotFound(name), ct);
+            },
+            context.CancellationToken);
+    }
+
     private Cluster NewRow(Proto.Cluster wish, Kubeconfig kubeconfig) => new()
     {
         Id = ResourceId.New(),
@@ -153,15 +169,6 @@ public sealed class ClusterService(
         Server = kubeconfig.Server.ToString(),
         EncryptedKubeconfig = connections.Encrypt(kubeconfig),
     };
-
-    /// <summary>The answer to an import that is only checked: without a name, as nothing was made.</summary>
-    private async Task<Proto.Cluster> ValidatedAsync(Proto.Cluster wish, Kubeconfig kubeconfig, CancellationToken ct)
-    {
-        if (await store.FindByDisplayNameAsync(wish.DisplayName, ct) is not null) throw NameTaken(wish.DisplayName);
-        var message = ClusterMessages.Of(NewRow(wish, kubeconfig)).With(Observation.None, default, 0);
-        message.Name = "";
-        return message;
-    }
 
     private Cluster Updated(Cluster row, Proto.UpdateClusterRequest request, Proto.Cluster wish, Kubeconfig? kubeconfig)
     {
@@ -185,7 +192,7 @@ public sealed class ClusterService(
     }
 
     private async Task<Cluster> FindAsync(string name, CancellationToken ct) =>
-        await store.FindAsync(IdOf(name, "name"), ct) ?? throw Problem.NotFound(name);
+        await store.FindAsync(ResourceName.IdOf(name, Collection), ct) ?? throw Problem.NotFound(name);
 
     private static async Task<T> NamingAsync<T>(string displayName, Func<Task<T>> write)
     {
@@ -202,11 +209,8 @@ public sealed class ClusterService(
     private static ProblemException NameTaken(string displayName) =>
         Problem.AlreadyExists("cluster.display_name", displayName, "DISPLAY_NAME_TAKEN");
 
-    private static void CheckEtag(Cluster row, string etag)
-    {
-        var current = ClusterMessages.EtagOf(row);
-        if (etag.Length > 0 && etag != current) throw Problem.EtagMismatch(row.Name, etag, current);
-    }
+    private static void CheckEtag(Cluster row, string etag) =>
+        ResourceName.CheckEtag(row.Name, etag, ClusterMessages.EtagOf(row));
 
     private static ProblemException InUse(Cluster row, int installations) => Problem.FailedPrecondition(
         "CLUSTER_IN_USE", row.Name,
@@ -216,9 +220,4 @@ public sealed class ClusterService(
     private static ProblemException WrongState(Cluster row, string verb, IEnumerable<ClusterState> allowed) =>
         Problem.WrongState(row.Name, StateNames<ClusterState>.Of(row.State), verb,
             allowed.Select(StateNames<ClusterState>.Of));
-
-    private static string IdOf(string name, string field) => name.StartsWith("clusters/", StringComparison.Ordinal)
-        ? Cluster.IdOf(name) ?? throw Problem.NotFound(name)
-        : throw Problem.Invalid(new FieldProblem(
-            field, $"'{name}' has not the form clusters/{{id}}.", "INVALID_RESOURCE_NAME"));
 }

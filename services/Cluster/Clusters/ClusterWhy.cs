@@ -8,25 +8,31 @@ namespace Cloud.Clusters;
 /// <summary>Why a cluster is where it is, followed to the operator's pods where those are awaited.</summary>
 public sealed class ClusterWhy(ClusterStore clusters, PodTroubles troubles)
 {
+    /// <summary>Name of this service in explanations.</summary>
+    public const string ServiceName = "cluster";
+
     /// <summary>From the cluster down to what is really awaited.</summary>
     public async Task<IReadOnlyList<Explanation>> ExplainAsync(Cluster row, CancellationToken ct)
     {
         var seen = await clusters.ObservationAsync(row.Id, ct);
         var chain = new List<Explanation>
         {
-            SupervisionMessages.Explain(row, row.Name, Summary(row, seen), Advice(row, seen)),
+            SupervisionMessages.Explain(row, ServiceName, row.Name, AtRest(row), Advice(row, seen)),
         };
+        if (!seen.Reachable && row.State != Deleted)
+            chain[0].Summary += $" It is not reachable now: {seen.UnreachableReason}.";
         if (row.State is ProvisionInProgress or ProvisioningFailed && seen.Reachable)
             foreach (var trouble in await troubles.FindAsync(row, OperatorManifests.Name, ct) ?? [])
-                chain.Add(OfPod(row.Name, OperatorManifests.Name, trouble));
+                chain.Add(OfPod(row.Name, OperatorManifests.Name, trouble, depth: 1));
         return chain;
     }
 
     /// <summary>A link about a pod.</summary>
-    internal static Explanation OfPod(string cluster, string ns, PodTrouble trouble) => new()
+    internal static Explanation OfPod(string cluster, string ns, PodTrouble trouble, int depth) => new()
     {
+        Depth = depth,
         Resource = $"{cluster}/namespaces/{ns}/pods/{trouble.Pod}",
-        Service = SupervisionMessages.ServiceName,
+        Service = ServiceName,
         State = trouble.Reason,
         Summary = $"Pod {trouble.Pod} does not run ({trouble.Reason}): {trouble.Message}",
         Advice = { PodAdvice(trouble.Reason) },
@@ -40,22 +46,12 @@ public sealed class ClusterWhy(ClusterStore clusters, PodTroubles troubles)
             yield return "See that the Secrets and ConfigMaps that its environment names exist.";
     }
 
-    private static string Summary(Cluster row, Observation seen)
+    private static string? AtRest(Cluster row) => row.State switch
     {
-        var state = row switch
-        {
-            { LastError: { } error, NextAttemptAt: { } next } =>
-                $"The last of {row.Attempts} tries failed: {error} The next one is at {next:u}.",
-            { LastError: { } error } => $"It failed: {error}",
-            { WaitingFor: { } awaited } => $"It waits: {awaited}.",
-            { State: Stable } => "It is ready for installations.",
-            { State: Deleted } => "It was let go.",
-            _ => "Its next step runs or is about to.",
-        };
-        return seen.Reachable || row.State == Deleted
-            ? state
-            : $"{state} It is not reachable now: {seen.UnreachableReason}.";
-    }
+        Stable => "It is ready for installations.",
+        Deleted => "It was let go.",
+        _ => null,
+    };
 
     private static IEnumerable<string> Advice(Cluster row, Observation seen)
     {
@@ -68,8 +64,8 @@ public sealed class ClusterWhy(ClusterStore clusters, PodTroubles troubles)
         else if (row.LastErrorFault == Fault.Operator)
             yield return "An operator of this cloud has to act: " + row.LastErrorCode;
         if (row.State is CreationFailed or ProvisioningFailed)
-            yield return "ProvisionCluster tries again; DeleteCluster lets it go.";
-        if (row.State is DeletionFailed) yield return "DeleteCluster tries again.";
+            yield return "Remove the cause, then RetryCluster; DeleteCluster lets it go.";
+        if (row.State is DeletionFailed) yield return "Remove the cause, then RetryCluster.";
         if (row is { State: Stable, AllowInstallations: false })
             yield return "It is closed to new installations; UpdateCluster opens it.";
     }

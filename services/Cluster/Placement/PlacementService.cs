@@ -11,9 +11,12 @@ namespace Cloud.Placement;
 /// The gRPC face of placement. Decision and reservation are one transaction under <see cref="PlacementStore"/>'s lock.
 /// A refusal is remembered in the same way, so that whoever was refused is nudged when there is room.
 /// </summary>
-public sealed class PlacementService(Database database, ClusterStore clusters, PlacementStore store)
+public sealed class PlacementService(
+    Database database, ClusterStore clusters, PlacementStore store, RequestLedger ledger)
     : Proto.PlacementService.PlacementServiceBase
 {
+    private const string NoRoomReason = "NO_CLUSTER_HAS_ROOM";
+
     /// <summary>Clusters whose reasons an error carries: statuses travel in headers, which are small.</summary>
     private const int RefusalsToldMax = 20;
 
@@ -26,11 +29,16 @@ public sealed class PlacementService(Database database, ClusterStore clusters, P
         var affinity = PlacementChecks.Affinity(request.Affinity, problems);
         problems.ThrowIfAny();
 
-        var (reservation, refused) = await database.InTransactionAsync(
-            (transaction, ct) => DecideAsync(
-                transaction, installation, size!, affinity, request.InstallationEpoch, ct),
-            context.CancellationToken);
-        return reservation is not null ? Message(reservation) : throw NoRoom(refused!);
+        Task<Proto.Placement> Decide(DatabaseTransaction transaction, CancellationToken ct) =>
+            DecideAsync(transaction, installation, size!, affinity, request.InstallationEpoch, ct);
+        try
+        {
+            return await ledger.MutateAsync(context.Method, request, Decide, context.CancellationToken);
+        }
+        catch (ProblemException refused) when (refused.Reason == NoRoomReason && !request.ValidateOnly)
+        {
+            return await DecideOrWaitAsync(installation, Decide, context.CancellationToken);
+        }
     }
 
     public override async Task<Proto.ReleasePlacementResponse> ReleasePlacement(
@@ -39,12 +47,12 @@ public sealed class PlacementService(Database database, ClusterStore clusters, P
         var problems = new FieldProblems();
         var installation = PlacementChecks.Installation(request.Installation, "installation", problems);
         problems.ThrowIfAny();
-        await database.InTransactionAsync(async (transaction, ct) =>
+        return await ledger.MutateAsync(context.Method, request, async (transaction, ct) =>
         {
             await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
             await PlacementStore.ReleaseAsync(transaction, installation, clusterId: null, ct);
+            return new Proto.ReleasePlacementResponse();
         }, context.CancellationToken);
-        return new Proto.ReleasePlacementResponse();
     }
 
     public override async Task<Proto.ListPlacementsResponse> ListPlacements(
@@ -66,21 +74,40 @@ public sealed class PlacementService(Database database, ClusterStore clusters, P
         };
     }
 
-    private async Task<(Reservation? Reserved, Decision? Refused)> DecideAsync(
+    /// <summary>The refused transaction is gone with all it wrote. That somebody waits is noted in one that decides
+    /// once more: room that came in between is taken, and what comes later finds the note.</summary>
+    private async Task<Proto.Placement> DecideOrWaitAsync(
+        string installation, Func<DatabaseTransaction, CancellationToken, Task<Proto.Placement>> decide,
+        CancellationToken ct)
+    {
+        var (placement, refused) = await database.InTransactionAsync<(Proto.Placement?, ProblemException?)>(
+            async (transaction, token) =>
+            {
+                try
+                {
+                    return (await decide(transaction, token), null);
+                }
+                catch (ProblemException refused) when (refused.Reason == NoRoomReason)
+                {
+                    await PlacementStore.WaitAsync(transaction, installation, token);
+                    return (null, refused);
+                }
+            },
+            ct);
+        return placement ?? throw refused!;
+    }
+
+    private async Task<Proto.Placement> DecideAsync(
         DatabaseTransaction transaction, string installation, WorkspaceSize size, Affinity affinity, long epoch,
         CancellationToken ct)
     {
         await RaiseEpochAsync(transaction, installation, epoch, ct);
-        if (await PlacementStore.FindAsync(transaction, installation, ct) is { } known) return (known, null);
+        if (await PlacementStore.FindAsync(transaction, installation, ct) is { } known) return Message(known);
 
         await PlacementStore.LockAsync(transaction, ct);
         var requirement = size.Requirement(hibernated: false);
         var decision = Scoring.Choose(await CandidatesAsync(transaction, ct), requirement, affinity);
-        if (decision.Chosen is not { } chosen)
-        {
-            await PlacementStore.WaitAsync(transaction, installation, ct);
-            return (null, decision);
-        }
+        if (decision.Chosen is not { } chosen) throw NoRoom(decision);
         var reservation = new Reservation
         {
             InstallationId = installation,
@@ -94,7 +121,7 @@ public sealed class PlacementService(Database database, ClusterStore clusters, P
             CreateTime = transaction.Now,
         };
         await PlacementStore.ReserveAsync(transaction, reservation, ct);
-        return (reservation, null);
+        return Message(reservation);
     }
 
     private async Task<IReadOnlyList<Candidate>> CandidatesAsync(DatabaseTransaction transaction, CancellationToken ct)
@@ -121,7 +148,7 @@ public sealed class PlacementService(Database database, ClusterStore clusters, P
     }
 
     private static ProblemException NoRoom(Decision refused) => Problem.Exhausted(
-        "NO_CLUSTER_HAS_ROOM",
+        NoRoomReason,
         $"No cluster has room: {refused.Reason}.",
         refused.Refusals.Take(RefusalsToldMax).ToDictionary(
             r => Cluster.NameOf(r.ClusterId), r => $"{r.Code}: {r.Why}", StringComparer.Ordinal));

@@ -16,8 +16,6 @@ internal static class DatabaseServerChecks
 
     public const int WeightMax = 1000;
 
-    private const int HostLengthMax = 253;
-
     private const int PortMax = 65_535;
 
     /// <summary>PostgreSQL cuts longer identifiers.</summary>
@@ -49,14 +47,14 @@ internal static class DatabaseServerChecks
     }
 
     /// <summary>Checks an update; only fields that the mask names count.</summary>
-    public static void Check(Proto.UpdateDatabaseServerRequest request)
+    /// <param name="problems">What was found before; thrown together.</param>
+    public static void Check(Proto.UpdateDatabaseServerRequest request, FieldProblems problems)
     {
-        var problems = new FieldProblems();
         var server = request.DatabaseServer ?? new Proto.DatabaseServer();
         var mask = request.UpdateMask ?? new FieldMask();
         if (mask.Paths.Count == 0 && request.AdminPassword.Length == 0)
         {
-            problems.Add("update_mask", $"must name at least one of {string.Join(", ", Paths)}", "UPDATE_MASK_EMPTY");
+            problems.Add("update_mask", $"must name at least one of {string.Join(", ", Paths)}", "INVALID_UPDATE_MASK");
         }
 
         foreach (var path in mask.Paths)
@@ -69,7 +67,7 @@ internal static class DatabaseServerChecks
             {
                 problems.Add(
                     "update_mask", $"'{path}' cannot be updated; allowed are {string.Join(", ", Paths)}",
-                    "UPDATE_MASK_INVALID");
+                    "INVALID_UPDATE_MASK");
             }
         }
 
@@ -86,7 +84,7 @@ internal static class DatabaseServerChecks
                     || server.DisplayName != server.DisplayName.Trim(),
                 $"must be 1 to {DisplayNameLengthMax} characters without blanks at either end"),
             "host" => (
-                server.Host.Length is 0 or > HostLengthMax || Uri.CheckHostName(server.Host) == UriHostNameType.Unknown,
+                server.Host.Length == 0 || Uri.CheckHostName(server.Host) == UriHostNameType.Unknown,
                 "must be a host name or an IP address, without port"),
             "port" => (
                 server.Port is < 0 or > PortMax, $"must be 1 to {PortMax}, or 0 for {DatabaseServer.PortDefault}"),

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Cloud.Requests;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
 using Google.Protobuf.WellKnownTypes;
 using Proto = Cloud.Protos.DatabasePool.V1;
 using Supervision = Cloud.Protos.Supervision.V1;
@@ -10,6 +10,9 @@ namespace Cloud.DatabaseServers;
 /// <summary>Database servers as the API shows them. The password is never part of it.</summary>
 internal static class DatabaseServerMessages
 {
+    /// <summary>This service's name in explanations.</summary>
+    public const string ServiceName = "database-pool";
+
     /// <summary>The row's etag.</summary>
     public static string Etag(this DatabaseServer server) => server.Version.ToString(CultureInfo.InvariantCulture);
 
@@ -26,7 +29,7 @@ internal static class DatabaseServerMessages
         AllowDatabases = server.AllowDatabases,
         SslMode = server.SslMode,
         State = StateNames<DatabaseServerState>.Of(server.State),
-        Progress = server.ToProgress(),
+        Progress = SupervisionMessages.ProgressOf(server),
         DatabaseCount = server.DatabaseCount,
         ServerVersion = server.ServerVersion,
         Reachable = server.Reachable,
@@ -38,31 +41,17 @@ internal static class DatabaseServerMessages
     };
 
     /// <summary>Where it stands and what an operator can do about it.</summary>
-    public static Supervision.Explanation Explain(this DatabaseServer server)
-    {
-        var explanation = new Supervision.Explanation
-        {
-            Resource = server.Name,
-            Service = SupervisionMessages.ServiceName,
-            State = StateNames<DatabaseServerState>.Of(server.State),
-            Summary = Summary(server),
-            Progress = server.ToProgress(),
-            Owner = server.ClaimedBy ?? "",
-        };
-        explanation.Advice.AddRange(Advice(server));
-        return explanation;
-    }
+    public static Supervision.Explanation Explain(this DatabaseServer server) => SupervisionMessages.Explain(
+        server, ServiceName, server.Name, AtRest(server), Advice(server));
 
-    private static string Summary(DatabaseServer server) => server.State switch
+    private static string? AtRest(DatabaseServer server) => server.State switch
     {
-        DatabaseServerState.ProvisioningRequested => "Being asked whether it answers and what its role may do.",
-        DatabaseServerState.ProvisioningFailed => server.LastError ?? "It failed its check.",
         DatabaseServerState.Stable when !server.Reachable => server.UnreachableReason,
         DatabaseServerState.Stable when server.DatabaseCount >= server.MaxDatabases => Counted(server, "It is full"),
         DatabaseServerState.Stable when !server.AllowDatabases => Counted(server, "It takes no new databases"),
         DatabaseServerState.Stable => Counted(server, "It takes new databases"),
-        DatabaseServerState.DeletionRequested => "Being let go.",
         DatabaseServerState.Deleted => "It was let go; nothing is known of it any more.",
+        _ => null,
     };
 
     private static string Counted(DatabaseServer server, string what) => string.Create(
@@ -78,6 +67,12 @@ internal static class DatabaseServerMessages
         if (server.State == DatabaseServerState.Stable && server.DatabaseCount >= server.MaxDatabases)
         {
             yield return "Raise max_databases, or register another server.";
+        }
+
+        if (server.State == DatabaseServerState.ProvisioningFailed)
+        {
+            yield return "Remove the cause, or UpdateDatabaseServer with what is right. "
+                + "RetryDatabaseServer looks again at once.";
         }
 
         if (server.OpenDatabases.Length > 0)

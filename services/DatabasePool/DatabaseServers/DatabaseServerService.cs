@@ -29,20 +29,10 @@ public sealed class DatabaseServerService(
     {
         DatabaseServerChecks.Check(request);
         var wanted = Wanted(request);
-        if (request.ValidateOnly)
-        {
-            await RefuseClashAsync(wanted, context.CancellationToken);
-            var checkedOnly = wanted.ToProto();
-            checkedOnly.Name = "";
-            checkedOnly.Etag = "";
-            return checkedOnly;
-        }
-
-        return await WriteAsync(
+        var made = await WriteAsync(
             () => wanted,
-            () => requests.OnceAsync(
+            () => requests.MutateAsync(
                 context.Method,
-                request.RequestId,
                 request,
                 async (tx, ct) =>
                 {
@@ -50,6 +40,12 @@ public sealed class DatabaseServerService(
                     return row.ToProto();
                 },
                 context.CancellationToken));
+        if (request.ValidateOnly)
+        {
+            made.Name = "";
+        }
+
+        return made;
     }
 
     /// <inheritdoc/>
@@ -62,7 +58,7 @@ public sealed class DatabaseServerService(
         Proto.ListDatabaseServersRequest request, ServerCallContext context)
     {
         var problems = new FieldProblems();
-        ResourceName.CheckStates<DatabaseServerState>(request.States, problems);
+        StateFilter.Check<DatabaseServerState>(request.States, problems);
         var size = PageSize.Of(request.PageSize, problems);
         var hash = PageToken.HashOf(Collection, string.Join(',', request.States), request.ShowDeleted ? "deleted" : "");
         var after = PageKey.Read(request.PageToken, hash, problems);
@@ -87,22 +83,15 @@ public sealed class DatabaseServerService(
     public override async Task<Proto.DatabaseServer> UpdateDatabaseServer(
         Proto.UpdateDatabaseServerRequest request, ServerCallContext context)
     {
-        var id = ResourceName.IdOf(request.DatabaseServer?.Name ?? "", Collection);
-        DatabaseServerChecks.Check(request);
-        if (request.ValidateOnly)
-        {
-            var server = await FindAsync(request.DatabaseServer!.Name, context.CancellationToken);
-            var after = Changed(server, request);
-            await RefuseClashAsync(after, context.CancellationToken);
-            return after.ToProto();
-        }
-
+        var problems = new FieldProblems();
+        var id = ResourceName.IdOf(
+            request.DatabaseServer?.Name ?? "", Collection, DatabaseServerChecks.Prefix + "name", problems);
+        DatabaseServerChecks.Check(request, problems);
         DatabaseServer? wanted = null;
         return await WriteAsync(
             () => wanted,
-            () => requests.OnceAsync(
+            () => requests.MutateAsync(
                 context.Method,
-                request.RequestId,
                 request,
                 async (tx, ct) =>
                 {
@@ -120,13 +109,40 @@ public sealed class DatabaseServerService(
     }
 
     /// <inheritdoc/>
+    public override Task<Proto.DatabaseServer> RetryDatabaseServer(
+        Proto.RetryDatabaseServerRequest request, ServerCallContext context)
+    {
+        var id = ResourceName.IdOf(request.Name, Collection);
+        return requests.MutateAsync(
+            context.Method,
+            request,
+            async (tx, ct) =>
+            {
+                var locked = await store.LockAsync(tx, id, ct) ?? throw Problem.NotFound(request.Name);
+                var row = await store.ChangeAsync(
+                    tx,
+                    id,
+                    server =>
+                    {
+                        ResourceName.CheckEtag(server.Name, request.Etag, server.Etag());
+                        return server.State is ProvisioningFailed
+                            ? server with { State = ProvisioningRequested }
+                            : throw WrongState(server, "retry", ProvisioningFailed);
+                    },
+                    "somebody asked to retry it",
+                    ct);
+                return (row! with { DatabaseCount = locked.DatabaseCount }).ToProto();
+            },
+            context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
     public override Task<Proto.DatabaseServer> DeleteDatabaseServer(
         Proto.DeleteDatabaseServerRequest request, ServerCallContext context)
     {
         var id = ResourceName.IdOf(request.Name, Collection);
-        return requests.OnceAsync(
+        return requests.MutateAsync(
             context.Method,
-            request.RequestId,
             request,
             async (tx, ct) =>
             {
@@ -187,11 +203,7 @@ public sealed class DatabaseServerService(
         ResourceName.CheckEtag(server.Name, request.DatabaseServer.Etag, server.Etag());
         if (server.State is DeletionRequested or Deleted)
         {
-            throw Problem.WrongState(
-                server.Name,
-                StateNames<DatabaseServerState>.Of(server.State),
-                "update",
-                new[] { ProvisioningRequested, Stable, ProvisioningFailed }.Select(StateNames<DatabaseServerState>.Of));
+            throw WrongState(server, "update", ProvisioningRequested, Stable, ProvisioningFailed);
         }
 
         var changed = (request.UpdateMask ?? new FieldMask()).Paths
@@ -226,6 +238,11 @@ public sealed class DatabaseServerService(
         _ => row,
     };
 
+    private static ProblemException WrongState(
+        DatabaseServer server, string verb, params IEnumerable<DatabaseServerState> allowed) => Problem.WrongState(
+        server.Name, StateNames<DatabaseServerState>.Of(server.State), verb,
+        allowed.Select(StateNames<DatabaseServerState>.Of));
+
     private static void RefuseInUse(DatabaseServer server)
     {
         if (server.DatabaseCount > 0)
@@ -259,16 +276,6 @@ public sealed class DatabaseServerService(
         catch (PostgresException clash) when (clash.ConstraintName == DatabaseServerStore.AddressIndex)
         {
             throw Clash("host", Address(wanted()!));
-        }
-    }
-
-    private async Task RefuseClashAsync(DatabaseServer wanted, CancellationToken ct)
-    {
-        foreach (var other in await store.ClashingAsync(wanted, ct))
-        {
-            throw string.Equals(other.DisplayName, wanted.DisplayName, StringComparison.OrdinalIgnoreCase)
-                ? Clash("display_name", wanted.DisplayName)
-                : Clash("host", Address(wanted));
         }
     }
 

@@ -71,16 +71,6 @@ public sealed class DatabaseServerStore(Database database)
         return (await CountedAsync(tx, servers, ct)).SingleOrDefault();
     }
 
-    /// <summary>A live server that has the name or the address, other than one.</summary>
-    public async Task<IReadOnlyList<DatabaseServer>> ClashingAsync(DatabaseServer wanted, CancellationToken ct) =>
-        await SelectAsync(
-            """
-            WHERE state <> 'deleted' AND id <> @id
-              AND (lower(display_name) = lower(@displayName) OR (lower(host) = lower(@host) AND port = @port))
-            """,
-            new { id = wanted.Id, displayName = wanted.DisplayName, host = wanted.Host, port = wanted.Port },
-            ct);
-
     /// <inheritdoc/>
     protected override DatabaseServer Stamp(DatabaseServer row, DateTimeOffset now) => row with { UpdateTime = now };
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Cloud.DatabaseServers;
-using Cloud.Requests;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
 using Google.Protobuf.WellKnownTypes;
 using Proto = Cloud.Protos.DatabasePool.V1;
 using Supervision = Cloud.Protos.Supervision.V1;
@@ -24,7 +24,7 @@ internal static class LogicalDatabaseMessages
         RoleName = row.RoleName,
         ConnectionLimit = row.ConnectionLimit,
         State = StateNames<LogicalDatabaseState>.Of(row.State),
-        Progress = row.ToProgress(),
+        Progress = SupervisionMessages.ProgressOf(row),
         CreateTime = row.CreateTime.ToTimestamp(),
         UpdateTime = row.UpdateTime.ToTimestamp(),
         DeleteTime = row.State == LogicalDatabaseState.Deleted ? row.StateSince.ToTimestamp() : null,
@@ -33,32 +33,21 @@ internal static class LogicalDatabaseMessages
     };
 
     /// <summary>Where it stands and what an operator can do about it.</summary>
-    public static Supervision.Explanation Explain(this LogicalDatabase row)
+    public static Supervision.Explanation Explain(this LogicalDatabase row) => SupervisionMessages.Explain(
+        row, DatabaseServerMessages.ServiceName, row.Name, AtRest(row), Advice(row));
+
+    private static string? AtRest(LogicalDatabase row) => row.State switch
     {
-        var explanation = new Supervision.Explanation
-        {
-            Resource = row.Name,
-            Service = SupervisionMessages.ServiceName,
-            State = StateNames<LogicalDatabaseState>.Of(row.State),
-            Summary = Summary(row),
-            Progress = row.ToProgress(),
-            Owner = row.ClaimedBy ?? "",
-        };
+        LogicalDatabaseState.Stable => "Database and role are there.",
+        LogicalDatabaseState.Deleted => "It was dropped.",
+        _ => null,
+    };
+
+    private static IEnumerable<string> Advice(LogicalDatabase row)
+    {
         if (row.State is LogicalDatabaseState.CreationFailed or LogicalDatabaseState.DeletionFailed)
         {
-            explanation.Advice.Add("Remove the cause, then ask for the same again: it tries again.");
+            yield return "Remove the cause, then RetryLogicalDatabase.";
         }
-
-        return explanation;
     }
-
-    private static string Summary(LogicalDatabase row) => row.State switch
-    {
-        LogicalDatabaseState.CreationRequested => row.WaitingFor ?? row.LastError ?? "Being made.",
-        LogicalDatabaseState.Stable => "It is there.",
-        LogicalDatabaseState.CreationFailed => row.LastError ?? "It could not be made.",
-        LogicalDatabaseState.DeletionRequested => row.WaitingFor ?? row.LastError ?? "Being dropped.",
-        LogicalDatabaseState.DeletionFailed => row.LastError ?? "It could not be dropped.",
-        LogicalDatabaseState.Deleted => "It was dropped.",
-    };
 }

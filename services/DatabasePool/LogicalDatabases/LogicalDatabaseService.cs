@@ -42,9 +42,8 @@ public sealed class LogicalDatabaseService(
         Choice? refused = null;
         try
         {
-            return await requests.OnceAsync(
+            var made = await requests.MutateAsync(
                 context.Method,
-                request.RequestId,
                 request,
                 async (tx, ct) =>
                 {
@@ -68,8 +67,14 @@ public sealed class LogicalDatabaseService(
                         .ToProto();
                 },
                 context.CancellationToken);
+            if (request.ValidateOnly)
+            {
+                made.Name = "";
+            }
+
+            return made;
         }
-        catch (ProblemException) when (refused is not null)
+        catch (ProblemException) when (refused is not null && !request.ValidateOnly)
         {
             // The refused transaction is gone with all it wrote; that somebody waits must be kept.
             await room.RefusedAsync(installationId, context.CancellationToken);
@@ -94,7 +99,7 @@ public sealed class LogicalDatabaseService(
             ? null
             : ResourceName.IdOf(
                 request.DatabaseServer, DatabaseServerService.Collection, "database_server", problems);
-        ResourceName.CheckStates<LogicalDatabaseState>(request.States, problems);
+        StateFilter.Check<LogicalDatabaseState>(request.States, problems);
         var size = PageSize.Of(request.PageSize, problems);
         var hash = PageToken.HashOf(
             Collection, request.Installation, request.DatabaseServer, string.Join(',', request.States),
@@ -127,6 +132,11 @@ public sealed class LogicalDatabaseService(
         problems.ThrowIfAny();
         var row = await FindAsync(request.Name, context.CancellationToken);
         RefuseHolder(row, request.HolderEpoch);
+        if (request.ValidateOnly)
+        {
+            return new Proto.LogicalDatabaseCredentials { LogicalDatabase = row.Name };
+        }
+
         try
         {
             return await credentials.IssueAsync(
@@ -144,6 +154,36 @@ public sealed class LogicalDatabaseService(
     }
 
     /// <inheritdoc/>
+    public override Task<Proto.LogicalDatabase> RetryLogicalDatabase(
+        Proto.RetryLogicalDatabaseRequest request, ServerCallContext context)
+    {
+        var id = ResourceName.IdOf(request.Name, Collection);
+        return requests.MutateAsync(
+            context.Method,
+            request,
+            async (tx, ct) =>
+            {
+                var row = await store.ChangeAsync(
+                    tx,
+                    id,
+                    current =>
+                    {
+                        ResourceName.CheckEtag(request.Name, request.Etag, current.Etag());
+                        return current.State switch
+                        {
+                            CreationFailed => current with { State = CreationRequested },
+                            DeletionFailed => current with { State = DeletionRequested },
+                            _ => throw WrongState(current, "retry", CreationFailed, DeletionFailed),
+                        };
+                    },
+                    "somebody asked to retry it",
+                    ct);
+                return (row ?? throw Problem.NotFound(request.Name)).ToProto();
+            },
+            context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
     public override async Task<Proto.LogicalDatabase> DeleteLogicalDatabase(
         Proto.DeleteLogicalDatabaseRequest request, ServerCallContext context)
     {
@@ -155,9 +195,8 @@ public sealed class LogicalDatabaseService(
         // Whose it is never changes, hence read before: within the transaction it would take a second connection, and
         // many deletions at once could each hold one and wait for another.
         var known = await store.FindAsync(id, context.CancellationToken) ?? throw Problem.NotFound(request.Name);
-        return await requests.OnceAsync(
+        return await requests.MutateAsync(
             context.Method,
-            request.RequestId,
             request,
             async (tx, ct) =>
             {
@@ -200,10 +239,10 @@ public sealed class LogicalDatabaseService(
     {
         var row = await FindAsync(request.Name, context.CancellationToken);
         var why = new Proto.WhyLogicalDatabaseResponse { Chain = { row.Explain() } };
-        if (row.State is not (Stable or Deleted)
+        if (row.State is not Deleted
             && await servers.FindCountedAsync(row.DatabaseServerId, context.CancellationToken) is { } server)
         {
-            why.Chain.Add(server.Explain());
+            why.Chain.Add(SupervisionMessages.Beneath([server.Explain()]));
         }
 
         return why;
@@ -233,15 +272,16 @@ public sealed class LogicalDatabaseService(
             : $"No database server has room. {string.Join("; ", choice.Refusals.Values)}.",
         choice.Refusals);
 
+    private static ProblemException WrongState(
+        LogicalDatabase row, string verb, params IEnumerable<LogicalDatabaseState> allowed) => Problem.WrongState(
+        row.Name, StateNames<LogicalDatabaseState>.Of(row.State), verb,
+        allowed.Select(StateNames<LogicalDatabaseState>.Of));
+
     private static void RefuseHolder(LogicalDatabase row, long epoch)
     {
         if (row.State != Stable)
         {
-            throw Problem.WrongState(
-                row.Name,
-                StateNames<LogicalDatabaseState>.Of(row.State),
-                "issue credentials of",
-                [StateNames<LogicalDatabaseState>.Of(Stable)]);
+            throw WrongState(row, "issue credentials of", Stable);
         }
 
         if (epoch < row.HolderEpoch)
@@ -278,11 +318,8 @@ public sealed class LogicalDatabaseService(
             {
                 CreationRequested or Stable => current,
                 CreationFailed => current with { State = CreationRequested },
-                DeletionRequested or DeletionFailed or Deleted => throw Problem.WrongState(
-                    current.Name,
-                    StateNames<LogicalDatabaseState>.Of(current.State),
-                    "create again",
-                    new[] { CreationRequested, Stable, CreationFailed }.Select(StateNames<LogicalDatabaseState>.Of)),
+                DeletionRequested or DeletionFailed or Deleted => throw WrongState(
+                    current, "create again", CreationRequested, Stable, CreationFailed),
             },
             "asked for again",
             ct);

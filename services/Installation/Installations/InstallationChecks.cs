@@ -6,8 +6,9 @@ using Proto = Cloud.Protos.Installation.V1;
 
 namespace Cloud.Installations;
 
-/// <summary>What a wished installation must look like. Every function notes all it finds instead of stopping at the
-/// first, and answers the row as wished, defaults filled in.</summary>
+/// <summary>What a wished installation must look like, beyond how much its fields may hold: that the contract says.
+/// Every function notes all it finds instead of stopping at the first, and answers the row as wished, defaults filled
+/// in.</summary>
 public sealed partial class InstallationChecks(DnsNames dns)
 {
     public const string DefaultOwner = "unowned";
@@ -16,15 +17,6 @@ public sealed partial class InstallationChecks(DnsNames dns)
     public const string DefaultSize = "100users";
     public const string Multitenant = "multitenant";
     public const string Isolated = "isolated";
-
-    /// <summary>Characters of an owner's id, at most.</summary>
-    public const int MaxOwnerLength = 64;
-
-    /// <summary>Characters of an image repository, at most (the registries' limit).</summary>
-    public const int MaxImageLength = 255;
-
-    /// <summary>Environment variables of one installation, at most.</summary>
-    public const int MaxVariables = 500;
 
     /// <summary>Bytes of all names and values together, at most: a Kubernetes object holds about 1 MiB, and the
     /// environment is in several.</summary>
@@ -154,12 +146,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
 
     private static string Owner(string owner, FieldProblems problems)
     {
-        if (owner.Length > MaxOwnerLength)
-        {
-            problems.Add(
-                "installation.owner_id", $"At most {MaxOwnerLength} characters, not {owner.Length}.", "INVALID_OWNER");
-        }
-        else if (owner.Any(c => char.IsControl(c) || char.IsWhiteSpace(c)))
+        if (owner.Any(c => char.IsControl(c) || char.IsWhiteSpace(c)))
         {
             problems.Add("installation.owner_id", "Must not contain spaces or control characters.", "INVALID_OWNER");
         }
@@ -183,7 +170,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
 
     private static string Image(string image, FieldProblems problems)
     {
-        if (image.Length > MaxImageLength || (image.Length > 0 && !ImageRepository().IsMatch(image)))
+        if (image.Length > 0 && !ImageRepository().IsMatch(image))
         {
             problems.Add(
                 "installation.image",
@@ -220,11 +207,6 @@ public sealed partial class InstallationChecks(DnsNames dns)
         MapField<string, Proto.EnvVar> environment, FieldProblems problems)
     {
         const string Field = "installation.mattermost_env";
-        if (environment.Count > MaxVariables)
-        {
-            problems.Add(Field, $"At most {MaxVariables} variables, not {environment.Count}.", "ENVIRONMENT_TOO_LARGE");
-        }
-
         var bytes = environment.Sum(
             pair => Encoding.UTF8.GetByteCount(pair.Key) + Encoding.UTF8.GetByteCount(pair.Value.Value));
         if (bytes > MaxEnvironmentBytes)
@@ -266,10 +248,6 @@ public sealed partial class InstallationChecks(DnsNames dns)
                 field,
                 $"'{reference.Name}' and '{reference.Key}' are not the name of a Kubernetes object and a key in it.",
                 "INVALID_ENV_REFERENCE");
-        }
-        else if (variable.Value.Contains('\0'))
-        {
-            problems.Add(field, "A value cannot contain a NUL character.", "INVALID_ENV_VALUE");
         }
     }
 

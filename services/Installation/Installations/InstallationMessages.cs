@@ -3,7 +3,6 @@ using Cloud.Dns;
 using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using Proto = Cloud.Protos.Installation.V1;
-using SupervisionProto = Cloud.Protos.Supervision.V1;
 
 namespace Cloud.Installations;
 
@@ -23,7 +22,7 @@ public sealed class InstallationMessages(DnsOptions dns)
             Size = row.Size,
             Affinity = row.Affinity,
             State = StateNames<InstallationState>.Of(row.State),
-            Progress = ProgressOf(row),
+            Progress = SupervisionMessages.ProgressOf(row),
             Url = row.DnsNames.Length > 0 ? dns.UrlOf(row.DnsNames[0]) : "",
             Cluster = row.Cluster ?? "",
             ClusterInstallation = row.ClusterInstallation ?? "",
@@ -44,23 +43,6 @@ public sealed class InstallationMessages(DnsOptions dns)
 
     /// <summary>The row's etag.</summary>
     public static string EtagOf(Installation row) => row.Version.ToString(CultureInfo.InvariantCulture);
-
-    /// <summary>How the row's current state goes.</summary>
-    public static SupervisionProto.Progress ProgressOf(Installation row) => new()
-    {
-        StateSince = row.StateSince.ToTimestamp(),
-        WaitingFor = row.WaitingFor ?? "",
-        Attempts = row.Attempts,
-        NextAttemptTime = row.NextAttemptAt?.ToTimestamp(),
-        LastError = row.LastErrorCode is null ? null : new SupervisionProto.StepError
-        {
-            Code = row.LastErrorCode,
-            Message = row.LastError ?? "",
-            Fault = FaultOf(row.LastErrorFault),
-            Retryable = row.NextAttemptAt is not null,
-        },
-        Epoch = row.Epoch,
-    };
 
     /// <summary>A checked environment as it is kept.</summary>
     public static SortedDictionary<string, EnvironmentVariable> EnvironmentOf(
@@ -90,12 +72,4 @@ public sealed class InstallationMessages(DnsOptions dns)
     private static Proto.KeyReference Of(ObjectKey key) => new() { Name = key.Name, Key = key.Key };
 
     private static ObjectKey KeyOf(Proto.KeyReference reference) => new(reference.Name, reference.Key);
-
-    private static SupervisionProto.Fault FaultOf(Fault? fault) => fault switch
-    {
-        Fault.Caller => SupervisionProto.Fault.Caller,
-        Fault.Operator => SupervisionProto.Fault.Operator,
-        Fault.World => SupervisionProto.Fault.World,
-        null => SupervisionProto.Fault.Unspecified,
-    };
 }

@@ -1,6 +1,5 @@
 using Cloud.Protos.Installation.V1;
 using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Proto = Cloud.Protos.Installation.V1;
 
@@ -18,6 +17,9 @@ public sealed class InstallationService(
     RequestLedger ledger,
     Database database) : Proto.InstallationService.InstallationServiceBase
 {
+    /// <summary>First segment of the resource names.</summary>
+    public const string Collection = "installations";
+
     /// <summary>A deletion stays pending for no longer than this.</summary>
     public static readonly TimeSpan MaxPendingTime = TimeSpan.FromDays(90);
 
@@ -26,17 +28,14 @@ public sealed class InstallationService(
     {
         var problems = new FieldProblems();
         var row = checks.ForCreation(ResourceId.New(), request, problems);
-        if (request.ValidateOnly || problems.All.Count > 0)
+        if (problems.All.Count > 0)
         {
-            await CheckFreeAsync(row, problems, context.CancellationToken);
-            var wished = messages.Of(row with { CreateTime = database.Now, UpdateTime = database.Now });
-            wished.Name = "";
-            return wished;
+            await AddTakenAsync(row, problems, context.CancellationToken);
+            problems.ThrowIfAny();
         }
 
-        return await ledger.OnceAsync(
+        var made = await ledger.MutateAsync(
             context.Method,
-            request.RequestId,
             request,
             async (transaction, ct) =>
             {
@@ -46,6 +45,12 @@ public sealed class InstallationService(
                 return messages.Of(inserted);
             },
             context.CancellationToken);
+        if (request.ValidateOnly)
+        {
+            made.Name = "";
+        }
+
+        return made;
     }
 
     public override async Task<Proto.Installation> GetInstallation(
@@ -86,18 +91,9 @@ public sealed class InstallationService(
         UpdateInstallationRequest request, ServerCallContext context)
     {
         var wish = request.Installation ??= new Proto.Installation();
-        var id = IdOf(wish.Name, "installation.name");
-        if (request.ValidateOnly)
-        {
-            var row = await FindAsync(wish.Name, context.CancellationToken);
-            var wanted = Updated(row, request);
-            await CheckFreeAsync(wanted, new FieldProblems(), context.CancellationToken);
-            return messages.Of(wanted with { State = row.State });
-        }
-
-        return await ledger.OnceAsync(
+        var id = ResourceName.IdOf(wish.Name, Collection, "installation.name");
+        return await ledger.MutateAsync(
             context.Method,
-            request.RequestId,
             request,
             async (transaction, ct) =>
             {
@@ -111,12 +107,11 @@ public sealed class InstallationService(
 
     public override Task<Proto.Installation> HibernateInstallation(
         HibernateInstallationRequest request, ServerCallContext context) =>
-        MoveAsync(
-            request.Name, request.Etag, request.RequestId, request, InstallationVerbs.Hibernate, AsMoved, context);
+        MoveAsync(request.Name, request.Etag, request, InstallationVerbs.Hibernate, AsMoved, context);
 
     public override Task<Proto.Installation> WakeUpInstallation(
         WakeUpInstallationRequest request, ServerCallContext context) =>
-        MoveAsync(request.Name, request.Etag, request.RequestId, request, InstallationVerbs.WakeUp, AsMoved, context);
+        MoveAsync(request.Name, request.Etag, request, InstallationVerbs.WakeUp, AsMoved, context);
 
     public override Task<Proto.Installation> DeleteInstallation(
         DeleteInstallationRequest request, ServerCallContext context)
@@ -126,19 +121,19 @@ public sealed class InstallationService(
             : asked is null ? InstallationVerbs.Delete
             : InstallationVerbs.PostponeDeletion;
         return MoveAsync(
-            request.Name, request.Etag, request.RequestId, request, verb,
+            request.Name, request.Etag, request, verb,
             (before, moved) => Timed(before, moved, asked), context);
     }
 
     public override Task<Proto.Installation> CancelInstallationDeletion(
         CancelInstallationDeletionRequest request, ServerCallContext context) =>
         MoveAsync(
-            request.Name, request.Etag, request.RequestId, request, InstallationVerbs.CancelDeletion,
+            request.Name, request.Etag, request, InstallationVerbs.CancelDeletion,
             (_, moved) => moved with { PurgeTime = null, DeletionPendingTime = null }, context);
 
     public override Task<Proto.Installation> RetryInstallation(
         RetryInstallationRequest request, ServerCallContext context) =>
-        MoveAsync(request.Name, request.Etag, request.RequestId, request, InstallationVerbs.Retry, AsMoved, context);
+        MoveAsync(request.Name, request.Etag, request, InstallationVerbs.Retry, AsMoved, context);
 
     public override Task WatchInstallations(
         WatchInstallationsRequest request,
@@ -156,16 +151,14 @@ public sealed class InstallationService(
     private Task<Proto.Installation> MoveAsync(
         string name,
         string etag,
-        string requestId,
         IMessage request,
         InstallationVerb verb,
         Func<Installation, Installation, Installation> with,
         ServerCallContext context)
     {
-        var id = IdOf(name, "name");
-        return ledger.OnceAsync(
+        var id = ResourceName.IdOf(name, Collection);
+        return ledger.MutateAsync(
             context.Method,
-            requestId,
             request,
             async (transaction, ct) => messages.Of(
                 await store.ChangeAsync(
@@ -181,27 +174,18 @@ public sealed class InstallationService(
             return null;
         }
 
-        // Seconds first: a message may hold more of them than a TimeSpan, and parts whose signs differ.
-        var isPossible = time.Seconds >= 0 && time.Seconds <= MaxPendingTime.TotalSeconds
-            && time.Nanos is >= 0 and < Duration.NanosecondsPerSecond;
-        return isPossible && time.ToTimeSpan() is var asked && asked <= MaxPendingTime
+        var asked = time.ToTimeSpan();
+        return asked >= TimeSpan.Zero && asked <= MaxPendingTime
             ? asked
             : throw Problem.Invalid(new FieldProblem(
-                "pending_time",
-                $"From 0 to {MaxPendingTime.TotalDays} days, not {time.Seconds} s and {time.Nanos} ns.",
-                "INVALID_PENDING_TIME"));
+                "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.", "INVALID_PENDING_TIME"));
     }
 
     private static Installation AsMoved(Installation before, Installation moved) => moved;
 
     private static Installation Moved(Installation row, string etag, InstallationVerb verb)
     {
-        var current = InstallationMessages.EtagOf(row);
-        if (etag.Length > 0 && etag != current)
-        {
-            throw Problem.EtagMismatch(row.Name, etag, current);
-        }
-
+        ResourceName.CheckEtag(row.Name, etag, InstallationMessages.EtagOf(row));
         return verb.Moves.TryGetValue(row.State, out var target)
             ? row with { State = target }
             : throw Problem.WrongState(
@@ -239,20 +223,13 @@ public sealed class InstallationService(
         return moved with { DeletionPendingTime = wait, PurgeTime = database.Now + wait };
     }
 
-    private async Task CheckFreeAsync(Installation row, FieldProblems problems, CancellationToken ct)
+    /// <summary>A request that is wrong anyway is also told which of its names are taken.</summary>
+    private async Task AddTakenAsync(Installation row, FieldProblems problems, CancellationToken ct)
     {
-        var taken = await store.TakenAsync(row.DnsNames, row.Id, ct);
-        if (problems.All.Count == 0)
-        {
-            ThrowIfTaken(taken);
-        }
-
-        foreach (var host in taken)
+        foreach (var host in await store.TakenAsync(row.DnsNames, row.Id, ct))
         {
             problems.Add("installation.dns_names", $"'{host}' is taken; choose another name.", "DNS_NAME_TAKEN");
         }
-
-        problems.ThrowIfAny();
     }
 
     private static void ThrowIfTaken(IReadOnlyList<string> hosts)
@@ -264,12 +241,5 @@ public sealed class InstallationService(
     }
 
     private async Task<Installation> FindAsync(string name, CancellationToken ct) =>
-        await store.FindAsync(IdOf(name, "name"), ct) ?? throw Problem.NotFound(name);
-
-    /// <summary>The id in a name; a text that cannot be one is NOT_FOUND, and no name at all is the caller's
-    /// mistake.</summary>
-    private static string IdOf(string name, string field) => name.StartsWith("installations/", StringComparison.Ordinal)
-        ? Installation.IdOf(name) ?? throw Problem.NotFound(name)
-        : throw Problem.Invalid(new FieldProblem(
-            field, $"'{name}' has not the form installations/{{id}}.", "INVALID_RESOURCE_NAME"));
+        await store.FindAsync(ResourceName.IdOf(name, Collection), ct) ?? throw Problem.NotFound(name);
 }

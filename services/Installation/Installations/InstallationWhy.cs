@@ -14,47 +14,53 @@ public sealed class InstallationWhy(
     ClusterInstallationService.ClusterInstallationServiceClient clusterInstallations,
     LogicalDatabaseService.LogicalDatabaseServiceClient databases)
 {
-    /// <summary>From the installation down to what is really awaited.</summary>
+    private const string Service = "installation";
+
+    /// <summary>From the installation down to what is really awaited: what it is made of is asked whatever its state,
+    /// because what a row at rest rests on may have failed since.</summary>
     public async Task<IReadOnlyList<Explanation>> ExplainAsync(Installation row, CancellationToken ct)
     {
-        var own = new Explanation
+        var own = SupervisionMessages.Explain(row, Service, row.Name, AtRest(row), AdviceOf(row));
+        if (row.State == Deleted)
         {
-            Resource = row.Name,
-            Service = "installation",
-            State = StateNames<InstallationState>.Of(row.State),
-            Summary = SummaryOf(row),
-            Progress = InstallationMessages.ProgressOf(row),
-            Owner = row.ClaimedBy ?? "",
-            Advice = { AdviceOf(row) },
-        };
-        return [own, .. await FollowAsync(row, ct)];
-    }
-
-    private async Task<IEnumerable<Explanation>> FollowAsync(Installation row, CancellationToken ct)
-    {
-        switch (row.State)
-        {
-            case CreationPreProvisioning or DeletionFinalCleanup when row.LogicalDatabase is { } database:
-                return await AskAsync("database-pool", database, async () => (await databases.WhyLogicalDatabaseAsync(
-                    new WhyLogicalDatabaseRequest { Name = database }, cancellationToken: ct)).Chain, ct);
-            case CreationInProgress or UpdateRequested or UpdateInProgress or UpdateFailed or WakeUpRequested
-                or HibernationRequested or HibernationInProgress
-                or DeletionPendingRequested or DeletionPendingInProgress
-                or DeletionCancellationRequested or DeletionRequested or DeletionInProgress or CreationFailed
-                or DeletionFailed when row.ClusterInstallation is { } made:
-                var why = new WhyClusterInstallationRequest { Name = made };
-                return await AskAsync("cluster", made, async () => (await clusterInstallations
-                    .WhyClusterInstallationAsync(why, cancellationToken: ct)).Chain, ct);
-            case CreationInProgress when row.Cluster is { } cluster:
-                return await AskAsync("cluster", cluster, async () => (await clusters.WhyClusterAsync(
-                    new WhyClusterRequest { Name = cluster }, cancellationToken: ct)).Chain, ct);
-            default:
-                return [];
+            return [own];
         }
+
+        var parts = await Task.WhenAll(InClusterAsync(row, ct), InDatabaseAsync(row, ct));
+        var busyFirst = parts.OrderByDescending(part => part.Any(link => link.Progress?.NextAttemptTime is not null));
+        return [own, .. SupervisionMessages.Beneath(busyFirst.SelectMany(part => part))];
     }
 
-    private static async Task<IEnumerable<Explanation>> AskAsync(
-        string service, string resource, Func<Task<IEnumerable<Explanation>>> ask, CancellationToken ct)
+    private async Task<IReadOnlyList<Explanation>> InClusterAsync(Installation row, CancellationToken ct) => row switch
+    {
+        { ClusterInstallation: { } made } => await AskAsync(
+            "cluster",
+            made,
+            async () => (await clusterInstallations.WhyClusterInstallationAsync(
+                new WhyClusterInstallationRequest { Name = made }, cancellationToken: ct)).Chain,
+            ct),
+        { Cluster: { } cluster, State: CreationInProgress } => await AskAsync(
+            "cluster",
+            cluster,
+            async () => (await clusters.WhyClusterAsync(
+                new WhyClusterRequest { Name = cluster }, cancellationToken: ct)).Chain,
+            ct),
+        _ => [],
+    };
+
+    private async Task<IReadOnlyList<Explanation>> InDatabaseAsync(Installation row, CancellationToken ct) => row switch
+    {
+        { LogicalDatabase: { } database } => await AskAsync(
+            "database-pool",
+            database,
+            async () => (await databases.WhyLogicalDatabaseAsync(
+                new WhyLogicalDatabaseRequest { Name = database }, cancellationToken: ct)).Chain,
+            ct),
+        _ => [],
+    };
+
+    private static async Task<IReadOnlyList<Explanation>> AskAsync(
+        string service, string resource, Func<Task<IReadOnlyList<Explanation>>> ask, CancellationToken ct)
     {
         try
         {
@@ -75,29 +81,14 @@ public sealed class InstallationWhy(
         }
     }
 
-    private static string SummaryOf(Installation row)
+    private static string? AtRest(Installation row) => row.State switch
     {
-        if (row.LastError is { } error)
-        {
-            return row.NextAttemptAt is { } next
-                ? $"The last of {row.Attempts} tries failed: {error} The next one is at {next:u}."
-                : $"It failed: {error}";
-        }
-
-        if (row.WaitingFor is { } awaited)
-        {
-            return $"It waits: {awaited}.";
-        }
-
-        return row.State switch
-        {
-            Stable => "It runs; nothing is awaited.",
-            Hibernating => "It is stopped until somebody wakes it up.",
-            Deleted => "It is deleted; nothing of it is left.",
-            CreationFailed or UpdateFailed or DeletionFailed => "It failed and does not say why.",
-            _ => "Its next step runs or is about to.",
-        };
-    }
+        Stable => "It runs; nothing is awaited.",
+        Hibernating => "It is stopped until somebody wakes it up.",
+        Deleted => "It is deleted; nothing of it is left.",
+        CreationFailed or UpdateFailed or DeletionFailed => "It failed and does not say why.",
+        _ => null,
+    };
 
     private static IEnumerable<string> AdviceOf(Installation row)
     {

@@ -8,9 +8,6 @@ namespace Cloud.Events;
 /// <summary>Where the other services hand in their outboxes.</summary>
 public sealed class EventIngestionService(EventStore store) : Proto.EventIngestionService.EventIngestionServiceBase
 {
-    /// <summary>Most events of one request.</summary>
-    public const int BatchMax = 500;
-
     /// <inheritdoc/>
     public override async Task<Proto.AppendEventsResponse> AppendEvents(
         Proto.AppendEventsRequest request, ServerCallContext context)
@@ -42,11 +39,6 @@ public sealed class EventIngestionService(EventStore store) : Proto.EventIngesti
         if (request.Source.Length == 0)
         {
             problems.Add("source", "must name the service whose outbox it is", "SOURCE_MISSING");
-        }
-
-        if (request.Events.Count > BatchMax)
-        {
-            problems.Add("events", $"at most {BatchMax} at once", "TOO_MANY_EVENTS");
         }
 
         if (request.PrunedThrough < 0)

@@ -29,7 +29,7 @@ public sealed class EventService(
     {
         var filter = request.Filter ?? new Proto.EventFilter();
         var problems = Check(filter);
-        if (request.PageSize is < 0 or > PageSizeMax)
+        if (request.PageSize < 0)
         {
             problems.Add("page_size", $"must be 0 to {PageSizeMax}", "PAGE_SIZE_INVALID");
         }
@@ -52,7 +52,7 @@ public sealed class EventService(
         }
 
         problems.ThrowIfAny();
-        var size = request.PageSize == 0 ? PageSizeDefault : request.PageSize;
+        var size = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
         // One more than asked for tells whether there is a next page.
         var found = await store.ListAsync(filter, request.Ascending, beyond, size + 1, context.CancellationToken);
         var page = new Proto.ListEventsResponse { Events = { found.Take(size).Select(e => e.ToProto()) } };

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Cloud.Protos.Cluster.V1;
+using Cloud.ServiceDefaults.Storage;
 using Cloud.Simulator.ApiServers;
 using Grpc.Core;
 using Xunit;
@@ -208,8 +209,8 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
             cancellationToken: Ct));
         Assert.Equal((StatusCode.Aborted, "ETAG_MISMATCH"), (stale.Code, stale.Reason));
 
-        var unknown = await Refusal.OfAsync(world.Clusters.GetClusterAsync(new() { Name = "clusters/none" },
-            cancellationToken: Ct));
+        var unknown = await Refusal.OfAsync(world.Clusters.GetClusterAsync(
+            new() { Name = $"clusters/{ResourceId.New()}" }, cancellationToken: Ct));
         Assert.Equal(StatusCode.NotFound, unknown.Code);
 
         var malformed = await Refusal.OfAsync(world.Clusters.GetClusterAsync(new(), cancellationToken: Ct));

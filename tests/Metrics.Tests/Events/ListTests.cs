@@ -79,7 +79,7 @@ public sealed class ListTests(FeedWorld world) : IClassFixture<FeedWorld>, IAsyn
             new()
             {
                 Filter = new() { Types_ = { "nonsense" }, Resource = "a", Installation = "b" },
-                PageSize = 1001,
+                PageSize = -1,
                 PageToken = "nonsense",
             },
             cancellationToken: Ct));

@@ -57,7 +57,7 @@ public sealed class Problems
             (Problem.Unavailable("AWAY", "away", TimeSpan.FromSeconds(7)), StatusCode.Unavailable),
             (Problem.TokenExpired("5"), StatusCode.OutOfRange),
             (Problem.PageTokenInvalid(), StatusCode.InvalidArgument),
-            (Problem.RequestIdReused("id"), StatusCode.InvalidArgument),
+            (Problem.RequestIdReused("id"), StatusCode.AlreadyExists),
             (Problem.Aborted("LOST_RACE", "somebody was first"), StatusCode.Aborted),
             (Problem.FailedPrecondition("SEQUENCE_GAP", "x", "gap"), StatusCode.FailedPrecondition),
         })

@@ -1,8 +1,10 @@
+using Cloud.Protos.Installation.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Xunit;
 
 namespace Cloud.ServiceDefaults.Tests.Storage;
@@ -72,6 +74,41 @@ public sealed class Requests
         await AskAsync(ledger, "id-1", "one", () => 1);
         depot.Clock.Advance(RequestLedger.KeptFor + TimeSpan.FromSeconds(1));
         Assert.Equal("answer 2", await AskAsync(ledger, "id-1", "other", () => 2));
+    }
+
+    [Fact]
+    public async Task What_is_only_checked_is_undone_and_uses_up_no_id()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var services = (await depot.StartAsync(Ct)).Services;
+        var ledger = services.GetRequiredService<RequestLedger>();
+        var source = services.GetRequiredService<NpgsqlDataSource>();
+        await using (var table = source.CreateCommand("CREATE TABLE notes (text text)"))
+        {
+            await table.ExecuteNonQueryAsync(Ct);
+        }
+
+        async Task<RetryInstallationRequest> Work(DatabaseTransaction transaction, CancellationToken ct)
+        {
+            await using var note = new NpgsqlCommand(
+                "INSERT INTO notes VALUES ('x') RETURNING text", transaction.Connection, transaction.Transaction);
+            return new RetryInstallationRequest { Name = (string)(await note.ExecuteScalarAsync(ct))! };
+        }
+
+        async Task<long> CountAsync()
+        {
+            await using var count = source.CreateCommand("SELECT count(*) FROM notes");
+            return (long)(await count.ExecuteScalarAsync(Ct))!;
+        }
+
+        var request = new RetryInstallationRequest { RequestId = "id-1", ValidateOnly = true };
+        Assert.Equal("x", (await ledger.MutateAsync("Test", request, Work, Ct)).Name);
+        Assert.Equal(0, await CountAsync());
+
+        request = new RetryInstallationRequest { RequestId = "id-1" };
+        await ledger.MutateAsync("Test", request, Work, Ct);
+        await ledger.MutateAsync("Test", request, Work, Ct);
+        Assert.Equal(1, await CountAsync());
     }
 
     [Fact]
