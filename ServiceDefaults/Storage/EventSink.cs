@@ -26,7 +26,7 @@ internal sealed class MetricsEventSink(EventIngestionService.EventIngestionServi
         string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct)
     {
         var request = new AppendEventsRequest { Source = source, PrunedThrough = prunedThrough };
-        request.Events.AddRange(events.Select(e => e.ToProto(source)));
+        request.Events.AddRange(events.Select(e => ToProto(source, e)));
         try
         {
             return (await metrics.AppendEventsAsync(request, cancellationToken: ct)).AcknowledgedSequence;
@@ -44,13 +44,8 @@ internal sealed class MetricsEventSink(EventIngestionService.EventIngestionServi
         && long.TryParse(text, out var expected)
             ? expected
             : null;
-}
 
-/// <summary>Events as the contract of the feed has them.</summary>
-public static class StoredEventMessages
-{
-    /// <summary>An event as the feed takes it in.</summary>
-    public static Event ToProto(this StoredEvent stored, string source)
+    private static Event ToProto(string source, StoredEvent stored)
     {
         var e = stored.Event;
         return new Event

@@ -1,7 +1,6 @@
 using Medallion.Threading;
 using Medallion.Threading.Redis;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace Cloud.ServiceDefaults.Supervision;
 
@@ -54,7 +53,7 @@ public sealed class Leases(RedisLink redis, Checkpoints checkpoints, ILogger<Lea
             var handle = await @lock.TryAcquireAsync(TimeSpan.Zero, ct);
             return handle is null ? null : new Lease(handle, checkpoints, logger);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (RedisTrouble.IsAway(e))
         {
             logger.LogDebug(e, "Going on without a lease for {Lease}: Redis is away", name);
             return new Lease(null, checkpoints, logger);
@@ -97,7 +96,7 @@ public sealed class Lease : IAsyncDisposable
         {
             await _handle.DisposeAsync();
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (RedisTrouble.IsAway(e))
         {
             _logger.LogDebug(e, "Leaving a lease to run out: Redis is away");
         }

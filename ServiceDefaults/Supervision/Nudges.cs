@@ -58,7 +58,7 @@ public sealed class RedisNudges : INudges
                 await redis.GetDatabase().PublishAsync(
                     ChannelOf(nudge.Noun), nudge.Id + _self, CommandFlags.FireAndForget);
             }
-            catch (Exception e) when (IsAway(e))
+            catch (Exception e) when (RedisTrouble.IsAway(e))
             {
                 _logger.LogDebug(e, "Losing a nudge of {Noun} {Id}: Redis is away", nudge.Noun, nudge.Id);
             }
@@ -112,7 +112,7 @@ public sealed class RedisNudges : INudges
                 // Connected and slow: no reconnection will come that would try again. A nudge heard twice harms nobody.
                 _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is slow", noun);
             }
-            catch (Exception e) when (IsAway(e))
+            catch (Exception e) when (RedisTrouble.IsAway(e))
             {
                 _subscribed.TryRemove(noun, out _);
                 _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is away", noun);
@@ -122,9 +122,6 @@ public sealed class RedisNudges : INudges
             await Task.Delay(ListenAgainAfter, _time);
         }
     }
-
-    /// <summary>Timeouts of the client are no <see cref="RedisException"/>.</summary>
-    private static bool IsAway(Exception e) => e is RedisException or TimeoutException or ObjectDisposedException;
 
     private void Receive(string noun, string payload)
     {

@@ -1,5 +1,6 @@
 using Cloud.Protos.Installation.V1;
 using Cloud.Protos.Metrics.V1;
+using Cloud.TestHost;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Xunit;
@@ -91,12 +92,12 @@ public sealed class WorkspaceStories(RunningWorld world)
         const int count = 50;
         var labels = Enumerable.Range(0, count).Select(i => $"kill{i}").ToList();
         var asked = labels.Select(label => CreateAsync(label, "miniSingleton", "10.1.0")).ToList();
-        var replicas = ProcessesOfThisWorld.Find(world.StatePath, "Cloud.Installation");
+        var replicas = world.Processes("Cloud.Installation");
         Assert.Equal(2, replicas.Count);
         await Task.WhenAll(asked.Take(count / 2));
-        ProcessesOfThisWorld.Kill(replicas[0]);
+        WorldProcesses.Kill(replicas[0]);
         var made = await Task.WhenAll(asked);
-        ProcessesOfThisWorld.Kill(replicas[1]);
+        WorldProcesses.Kill(replicas[1]);
 
         foreach (var installation in made)
         {

@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using Cloud.ServiceDefaults.Storage;
-using Cloud.Webhooks;
 using Dapper;
 using NpgsqlTypes;
 using Proto = Cloud.Protos.Metrics.V1;
@@ -14,7 +13,7 @@ namespace Cloud.Events;
 /// become visible in their order and without gaps, whichever replica takes in. That bounds taking in to one batch at a
 /// time, which is far more than the changes of a fleet of ten thousand need.
 /// </summary>
-public sealed class EventStore(Database database, WebhookStore webhooks)
+public sealed class EventStore(Database database)
 {
     /// <summary>PostgreSQL channel that wakes every replica's watchers when the feed has grown.</summary>
     public const string Channel = "metrics_feed";
@@ -91,7 +90,6 @@ public sealed class EventStore(Database database, WebhookStore webhooks)
                 await tx.Connection.ExecuteAsync(new CommandDefinition(
                     UpdateFleetSql, new { known = last }, tx.Transaction, cancellationToken: token));
                 await AdvanceAsync(tx, source, last + fresh.Count, fresh[^1], token);
-                await webhooks.WakeAsync(tx, fresh, token);
                 return fresh[^1].SourceSequence;
             },
             ct);
@@ -124,15 +122,6 @@ public sealed class EventStore(Database database, WebhookStore webhooks)
         parameters.Add("count", count);
         where.Append(" AND sequence > @after AND sequence <= @through ORDER BY sequence LIMIT @count");
         return await QueryAsync(where.ToString(), parameters, ct);
-    }
-
-    /// <summary>The events of some sequences, by sequence; those that are no longer kept are missing.</summary>
-    public async Task<IReadOnlyDictionary<long, RecordedEvent>> FindAsync(long[] sequences, CancellationToken ct)
-    {
-        var parameters = new DynamicParameters();
-        parameters.Add("sequences", sequences);
-        var found = await QueryAsync("sequence = ANY (@sequences)", parameters, ct);
-        return found.ToDictionary(e => e.Sequence);
     }
 
     /// <summary>Lets events go that were taken in before a moment, the oldest first, at most so many.</summary>
