@@ -9,7 +9,7 @@ namespace Cloud.ServiceDefaults.Storage;
 /// position may see a change twice (the snapshot had it already; the version tells) but never misses one.
 /// Woken by the numbering, in this process directly and from others by nudge; looks by itself every
 /// <see cref="LookEvery"/> in case a nudge was lost. Events are kept at least an hour; a position older than what is
-/// kept, or beyond the newest because the database was restored, is the problem <c>RESUME_TOKEN_TOO_OLD</c>.
+/// kept, or of before the database was restored, is the problem <c>RESUME_TOKEN_TOO_OLD</c>.
 /// </summary>
 public sealed class ChangeFeed
 {
@@ -30,27 +30,33 @@ public sealed class ChangeFeed
         (_outbox, _nudges, _time) = (outbox, nudges, time);
 
     /// <summary>The newest position: everything committed later comes after it.</summary>
-    public async Task<long> PositionAsync(CancellationToken ct) => (await _outbox.ProgressAsync(ct)).LastSequence;
+    public async Task<FeedPlace> PositionAsync(CancellationToken ct)
+    {
+        var progress = await _outbox.ProgressAsync(ct);
+        return new FeedPlace(progress.Generation, progress.LastSequence);
+    }
 
     /// <summary>Events of a resource type after a position, for as long as the caller reads: a batch whenever there is
     /// something new, and one every <see cref="LookEvery"/> whether there is or not.</summary>
     /// <exception cref="ProblemException"><c>RESUME_TOKEN_TOO_OLD</c> (OutOfRange).</exception>
     public async IAsyncEnumerable<FeedBatch> ReadAsync(
-        string resourceType, long after, [EnumeratorCancellation] CancellationToken ct)
+        string resourceType, FeedPlace after, [EnumeratorCancellation] CancellationToken ct)
     {
         using var pulse = new Pulse(_time);
         using var hearing = _nudges.Subscribe(NounOf(resourceType), _ => pulse.Raise());
         while (true)
         {
-            var (progress, events) = await _outbox.ReadAsync(resourceType, after, EventsPerReadMax, ct);
-            if (after < progress.PrunedThrough || after > progress.LastSequence)
+            var (progress, events) = await _outbox.ReadAsync(resourceType, after.Sequence, EventsPerReadMax, ct);
+            if (after.Generation != progress.Generation
+                || after.Sequence < progress.PrunedThrough
+                || after.Sequence > progress.LastSequence)
             {
                 throw Problem.TokenExpired(progress.PrunedThrough.ToString(CultureInfo.InvariantCulture));
             }
 
             // Events of other types move the position on too; a quiet type must not fall behind what is pruned.
             var isFull = events.Count == EventsPerReadMax;
-            after = isFull ? events[^1].Sequence : progress.LastSequence;
+            after = after with { Sequence = isFull ? events[^1].Sequence : progress.LastSequence };
             yield return new FeedBatch(events, after);
             if (!isFull)
             {
@@ -64,4 +70,4 @@ public sealed class ChangeFeed
 /// <summary>What a reader of the feed gets at once.</summary>
 /// <param name="Events">Events in order; none when nothing happened.</param>
 /// <param name="Position">Everything up to here is in this batch, was in an earlier one, or is of another type.</param>
-public sealed record FeedBatch(IReadOnlyList<StoredEvent> Events, long Position);
+public sealed record FeedBatch(IReadOnlyList<StoredEvent> Events, FeedPlace Position);

@@ -1,5 +1,4 @@
 using Cloud.Protos.Metrics.V1;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Rpc = Google.Rpc;
 
@@ -11,29 +10,35 @@ public interface IEventSink
     /// <summary>Takes events in order; what is known already is skipped.</summary>
     /// <param name="prunedThrough">Events up to this sequence are no longer kept here: a gap up to it is taken as it
     /// is.</param>
-    /// <returns>The highest sequence now known of the source. Lower than what precedes the first event given: there
-    /// is a gap, and delivery begins again from there.</returns>
-    Task<long> AppendAsync(
+    Task<Acknowledgement> AppendAsync(
         string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct);
 }
+
+/// <summary>What the receiver knows of a source.</summary>
+/// <param name="Sequence">Its highest sequence known. Lower than what precedes the first event given: there is a gap,
+/// and delivery begins again from there.</param>
+/// <param name="Generation">Of which of the source's histories (<see cref="FeedPlace"/>); null when the receiver did
+/// not say.</param>
+public readonly record struct Acknowledgement(long Sequence, long? Generation);
 
 /// <summary>Delivers to Metrics by gRPC (<c>EventIngestionService.AppendEvents</c>).</summary>
 internal sealed class MetricsEventSink(EventIngestionService.EventIngestionServiceClient metrics) : IEventSink
 {
     private const string GapReason = "SEQUENCE_GAP";
 
-    public async Task<long> AppendAsync(
+    public async Task<Acknowledgement> AppendAsync(
         string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct)
     {
         var request = new AppendEventsRequest { Source = source, PrunedThrough = prunedThrough };
-        request.Events.AddRange(events.Select(e => ToProto(source, e)));
+        request.Events.AddRange(events.Select(e => EventMessages.Of(source, e)));
         try
         {
-            return (await metrics.AppendEventsAsync(request, cancellationToken: ct)).AcknowledgedSequence;
+            var reply = await metrics.AppendEventsAsync(request, cancellationToken: ct);
+            return new Acknowledgement(reply.AcknowledgedSequence, reply.SourceGeneration);
         }
         catch (RpcException e) when (ExpectedOf(e) is { } expected)
         {
-            return expected - 1;
+            return new Acknowledgement(expected - 1, null);
         }
     }
 
@@ -44,27 +49,4 @@ internal sealed class MetricsEventSink(EventIngestionService.EventIngestionServi
         && long.TryParse(text, out var expected)
             ? expected
             : null;
-
-    private static Event ToProto(string source, StoredEvent stored)
-    {
-        var e = stored.Event;
-        return new Event
-        {
-            Source = source,
-            SourceSequence = stored.Sequence,
-            ResourceType = e.ResourceType,
-            Resource = e.Resource,
-            Installation = e.Parent ?? "",
-            Type = e.Type,
-            OldState = e.OldState ?? "",
-            NewState = e.NewState ?? "",
-            Reason = e.Reason ?? "",
-            ErrorCode = e.ErrorCode ?? "",
-            Actor = e.Actor ?? "",
-            RequestId = e.RequestId ?? "",
-            TraceId = e.TraceId ?? "",
-            ResourceVersion = e.ResourceVersion,
-            OccurTime = Timestamp.FromDateTimeOffset(e.OccurredAt),
-        };
-    }
 }

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Cloud.ServiceDefaults.Storage;
 
@@ -13,7 +14,9 @@ namespace Cloud.ServiceDefaults.Storage;
 /// along. Crash after delivery, before the mark: they are sent again and skipped. Receiver away: retried with
 /// doubling waits up to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own.
 /// Receiver knows less than was delivered (it was restored from a backup): delivery goes back to where it says; what
-/// is no longer kept here stays a hole in its feed.</para>
+/// is no longer kept here stays a hole in its feed. This database restored from a backup: the receiver finds known
+/// sequences with other events and begins a generation of this source; it is noted here, so that positions of before
+/// are too old for watchers.</para>
 /// </summary>
 internal sealed class OutboxDelivery : BackgroundService
 {
@@ -32,6 +35,7 @@ internal sealed class OutboxDelivery : BackgroundService
     private readonly ServiceIdentity _service;
     private readonly TimeProvider _time;
     private readonly ILogger<OutboxDelivery> _logger;
+    private readonly StorageMeter _meter;
     private readonly Pulse _numbered;
 
     public OutboxDelivery(
@@ -40,12 +44,13 @@ internal sealed class OutboxDelivery : BackgroundService
         INudges nudges,
         SchemaGate schema,
         ServiceIdentity service,
+        StorageMeter meter,
         TimeProvider time,
         ILogger<OutboxDelivery> logger,
         IEventSink? sink = null)
     {
         (_outbox, _signal, _nudges, _sink, _schema) = (outbox, signal, nudges, sink, schema);
-        (_service, _time, _logger) = (service, time, logger);
+        (_service, _meter, _time, _logger) = (service, meter, time, logger);
         _numbered = new Pulse(time);
     }
 
@@ -79,7 +84,7 @@ internal sealed class OutboxDelivery : BackgroundService
                     wait = TimeSpan.Zero;
                 }
             }
-            catch (Exception e) when (e is RpcException || DatabaseTrouble.IsAway(e))
+            catch (Exception e) when (e is RpcException or NpgsqlException or TimeoutException)
             {
                 ct.ThrowIfCancellationRequested();
                 if (wait == TimeSpan.Zero)
@@ -110,6 +115,7 @@ internal sealed class OutboxDelivery : BackgroundService
 
             if (count > 0)
             {
+                _meter.Numbered(count, _time.GetUtcNow());
                 _numbered.Raise();
             }
         }
@@ -131,14 +137,31 @@ internal sealed class OutboxDelivery : BackgroundService
             var events = await _outbox.ReadAsync(delivered, EventsPerDeliveryMax, ct);
             if (events.Count == 0)
             {
+                _meter.Delivered();
                 break;
             }
 
-            var known = await _sink.AppendAsync(_service.Name, events, progress.PrunedThrough, ct);
+            _meter.Delivering(progress.LastSequence - delivered, events[0].Event.OccurredAt);
+            var (known, generation) = await _sink.AppendAsync(_service.Name, events, progress.PrunedThrough, ct);
+            if (generation > progress.Generation)
+            {
+                progress = await BeginGenerationAsync(progress, generation.Value, ct);
+            }
+
             delivered = known >= delivered
                 ? await MarkAsync(known, ct)
                 : await RewindAsync(known, progress.PrunedThrough, ct);
         }
+    }
+
+    private async Task<OutboxProgress> BeginGenerationAsync(
+        OutboxProgress progress, long generation, CancellationToken ct)
+    {
+        _logger.LogWarning(
+            "Beginning generation {Generation} of the feed: this database was restored from an older backup",
+            generation);
+        await _outbox.BeginGenerationAsync(generation, ct);
+        return progress with { Generation = generation };
     }
 
     private async Task<long> MarkAsync(long known, CancellationToken ct)

@@ -32,19 +32,23 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     /// <summary>Events and progress in one statement, hence of one moment: nothing can be pruned in between.</summary>
     private const string ReadTypeSql =
         $"""
-        SELECT progress.last_sequence, progress.pruned_through, event.* FROM outbox_progress AS progress
+        SELECT progress.last_sequence, progress.pruned_through, progress.generation, event.*
+        FROM outbox_progress AS progress
         LEFT JOIN LATERAL (
             SELECT {StoredEvent.Columns} FROM outbox
             WHERE sequence > $1 AND resource_type = $2 ORDER BY sequence LIMIT $3) AS event ON true
         ORDER BY event.sequence
         """;
 
-    private const string ProgressSql = "SELECT last_sequence, delivered_through, pruned_through FROM outbox_progress";
+    private const string ProgressSql =
+        "SELECT last_sequence, delivered_through, pruned_through, generation FROM outbox_progress";
 
     private const string MarkSql =
         "UPDATE outbox_progress SET delivered_through = GREATEST(delivered_through, $1) WHERE delivered_through < $1";
 
     private const string RewindSql = "UPDATE outbox_progress SET delivered_through = $1 WHERE delivered_through > $1";
+
+    private const string GenerationSql = "UPDATE outbox_progress SET generation = $1 WHERE generation <> $1";
 
     /// <summary>Leaves to another process what it deletes just now: two that delete the same rows in different orders
     /// would end in a deadlock.</summary>
@@ -130,10 +134,10 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         var progress = default(OutboxProgress);
         while (await reader.ReadAsync(ct))
         {
-            progress = new OutboxProgress(reader.GetInt64(0), 0, reader.GetInt64(1));
-            if (!await reader.IsDBNullAsync(2, ct))
+            progress = new OutboxProgress(reader.GetInt64(0), 0, reader.GetInt64(1), reader.GetInt64(2));
+            if (!await reader.IsDBNullAsync(3, ct))
             {
-                events.Add(StoredEvent.Read(reader, 2));
+                events.Add(StoredEvent.Read(reader, 3));
             }
         }
 
@@ -146,7 +150,7 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         await using var command = source.CreateCommand(ProgressSql);
         await using var reader = await command.ExecuteReaderAsync(ct);
         await reader.ReadAsync(ct);
-        return new OutboxProgress(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
+        return new OutboxProgress(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
     }
 
     /// <summary>Waits for this process's turn to deliver.</summary>
@@ -158,6 +162,9 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
 
     /// <summary>The feed knows less than was believed: deliver again from there.</summary>
     public Task RewindAsync(long through, CancellationToken ct) => SetAsync(RewindSql, through, ct);
+
+    /// <summary>The feed found that this database was restored: positions of before are of another history.</summary>
+    public Task BeginGenerationAsync(long generation, CancellationToken ct) => SetAsync(GenerationSql, generation, ct);
 
     /// <summary>Deletes a bounded number of old events up to a sequence, the newest <paramref name="keptMin"/>
     /// never.</summary>
@@ -189,5 +196,6 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     }
 }
 
-/// <summary>How far the outbox is numbered, delivered and pruned.</summary>
-internal readonly record struct OutboxProgress(long LastSequence, long DeliveredThrough, long PrunedThrough);
+/// <summary>How far the outbox is numbered, delivered and pruned, and of which history that is.</summary>
+internal readonly record struct OutboxProgress(
+    long LastSequence, long DeliveredThrough, long PrunedThrough, long Generation);

@@ -62,4 +62,14 @@ public static class EventTypes
 
     /// <summary>It reached the state <c>deleted</c>: nothing of it is left outside.</summary>
     public const string Deleted = "deleted";
+
+    /// <summary>A source of events was restored from an older backup. Written by the feed alone.</summary>
+    public const string SourceRestored = "source-restored";
+
+    /// <summary>A source no longer has events that the feed never got. Written by the feed alone.</summary>
+    public const string EventsLost = "events-lost";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } =
+        [Created, StateChanged, Updated, Deleted, SourceRestored, EventsLost];
 }

@@ -16,15 +16,15 @@ public sealed class WatchOptions
 
 /// <summary>Counts the Watch streams of this process, shows them as <c>cloud.watch.clients</c> by resource type, and
 /// refuses those beyond the limit.</summary>
-public sealed class WatchClients(WatchOptions options, StorageMeter meter)
+public sealed class WatchClients(WatchOptions options, StorageMeter meter, TimeProvider time)
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(10);
 
     private int _open;
 
-    /// <summary>One more; dispose the result when it ends.</summary>
+    /// <summary>One more; dispose it when its stream ends.</summary>
     /// <exception cref="ProblemException"><c>TOO_MANY_WATCHES</c> (ResourceExhausted).</exception>
-    public IDisposable Enter(string resourceType)
+    public WatchClient Enter(string resourceType)
     {
         if (Interlocked.Increment(ref _open) > options.StreamsMax)
         {
@@ -38,7 +38,7 @@ public sealed class WatchClients(WatchOptions options, StorageMeter meter)
         }
 
         meter.WatchOpened(resourceType);
-        return new Client(this, resourceType);
+        return new WatchClient(options.SendWithin, time, () => Leave(resourceType));
     }
 
     private void Leave(string resourceType)
@@ -46,17 +46,40 @@ public sealed class WatchClients(WatchOptions options, StorageMeter meter)
         Interlocked.Decrement(ref _open);
         meter.WatchClosed(resourceType);
     }
+}
 
-    private sealed class Client(WatchClients clients, string resourceType) : IDisposable
+/// <summary>One client of a Watch stream.</summary>
+public sealed class WatchClient : IDisposable
+{
+    private readonly TimeSpan _sendWithin;
+    private readonly TimeProvider _time;
+    private Action? _leave;
+
+    internal WatchClient(TimeSpan sendWithin, TimeProvider time, Action leave) =>
+        (_sendWithin, _time, _leave) = (sendWithin, time, leave);
+
+    /// <summary>Waits until the client has taken a message, but not for longer than
+    /// <see cref="WatchOptions.SendWithin"/>. Nothing is queued for it meanwhile.</summary>
+    /// <exception cref="ProblemException"><c>WATCHER_TOO_SLOW</c> (ResourceExhausted).</exception>
+    public async Task TakenAsync(Task sending, CancellationToken ct)
     {
-        private int _left;
-
-        public void Dispose()
+        if (sending.IsCompletedSuccessfully)
         {
-            if (Interlocked.Exchange(ref _left, 1) == 0)
-            {
-                clients.Leave(resourceType);
-            }
+            return;
+        }
+
+        try
+        {
+            await sending.WaitAsync(_sendWithin, _time, ct);
+        }
+        catch (TimeoutException)
+        {
+            throw Problem.Exhausted(
+                "WATCHER_TOO_SLOW",
+                $"A message was not taken within {_sendWithin}: resume with the newest token, and read faster.");
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => Interlocked.Exchange(ref _leave, null)?.Invoke();
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Cloud.Protos.Supervision.V1;
 using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
@@ -18,7 +17,7 @@ namespace Cloud.ServiceDefaults.Storage;
 /// batch meanwhile.</para>
 /// </summary>
 public sealed class WatchStreams(
-    ChangeFeed feed, WatchClients clients, WatchOptions options, TimeProvider time, IHostApplicationLifetime lifetime)
+    ChangeFeed feed, WatchClients clients, TimeProvider time, IHostApplicationLifetime lifetime)
 {
     private const int SnapshotPageSize = 500;
 
@@ -50,7 +49,7 @@ public sealed class WatchStreams(
         using var client = clients.Enter(noun.Noun);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, lifetime.ApplicationStopping);
         var stream = new Stream<TRow, TResource>(
-            noun, feed, time, (message, token) => SendAsync(send(message, token), token));
+            noun, feed, time, (message, token) => client.TakenAsync(send(message, token), token));
         try
         {
             var position = resumed ?? await stream.SendSnapshotAsync(either.Token);
@@ -63,34 +62,14 @@ public sealed class WatchStreams(
         }
     }
 
-    private async Task SendAsync(Task sending, CancellationToken ct)
-    {
-        if (sending.IsCompletedSuccessfully)
-        {
-            return;
-        }
-
-        try
-        {
-            await sending.WaitAsync(options.SendWithin, time, ct);
-        }
-        catch (TimeoutException)
-        {
-            throw Problem.Exhausted(
-                "WATCHER_TOO_SLOW",
-                $"A message was not taken within {options.SendWithin}: resume with the newest token, and read faster.");
-        }
-    }
-
-    private static long? PositionOf(string token, string filterHash)
+    private static FeedPlace? PositionOf(string token, string filterHash)
     {
         if (token.Length == 0)
         {
             return null;
         }
 
-        return PageToken.TryDecode(token, filterHash, out var key)
-            && long.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var position)
+        return PageToken.TryDecode(token, filterHash, out var key) && FeedPlace.Parse(key) is { } position
             ? position
             : throw Problem.Invalid(new FieldProblem(
                 "resume_token", "It is not a token of such a stream with this filter; start without one.",
@@ -111,9 +90,9 @@ public sealed class WatchStreams(
 
         private DateTimeOffset _beganAt;
         private DateTimeOffset _toldAt;
-        private long _toldThrough;
+        private FeedPlace _told;
 
-        public async Task<long> SendSnapshotAsync(CancellationToken ct)
+        public async Task<FeedPlace> SendSnapshotAsync(CancellationToken ct)
         {
             var position = await feed.PositionAsync(ct);
             PageKey? after = null;
@@ -136,20 +115,20 @@ public sealed class WatchStreams(
             return position;
         }
 
-        public async Task SendChangesAsync(long position, CancellationToken ct)
+        public async Task SendChangesAsync(FeedPlace position, CancellationToken ct)
         {
             _beganAt = time.GetUtcNow();
-            (_toldThrough, _toldAt) = (position, _beganAt);
+            (_told, _toldAt) = (position, _beganAt);
             await foreach (var batch in feed.ReadAsync(noun.Noun, position, ct))
             {
-                await SendChangesAsync(batch.Events, ct);
+                await SendChangesAsync(batch, ct);
                 await SendBookmarkAsync(batch.Position, ct);
             }
         }
 
-        private async Task SendChangesAsync(IReadOnlyList<StoredEvent> events, CancellationToken ct)
+        private async Task SendChangesAsync(FeedBatch batch, CancellationToken ct)
         {
-            var changes = events
+            var changes = batch.Events
                 .Where(e => IsNews(e.Event))
                 .Select(e => (e.Sequence, e.Event, Resource: noun.Parser.ParseFrom(e.Event.Snapshot)))
                 .Where(change => Matches(change.Resource, change.Event))
@@ -162,15 +141,15 @@ public sealed class WatchStreams(
             await noun.CompleteAsync([.. changes.Select(c => c.Resource)], ct);
             foreach (var (sequence, e, resource) in changes)
             {
-                await send(
-                    new(WatchKind.Change, resource, e.OldState ?? "", e.Reason ?? "", TokenOf(sequence)), ct);
+                _told = batch.Position with { Sequence = sequence };
+                await send(new(WatchKind.Change, resource, e.OldState ?? "", e.Reason ?? "", TokenOf(_told)), ct);
             }
 
-            (_toldThrough, _toldAt) = (changes[^1].Sequence, time.GetUtcNow());
+            _toldAt = time.GetUtcNow();
         }
 
         /// <summary>Moves the token of a client on who was told nothing for long, or not of many events.</summary>
-        private async Task SendBookmarkAsync(long position, CancellationToken ct)
+        private async Task SendBookmarkAsync(FeedPlace position, CancellationToken ct)
         {
             var now = time.GetUtcNow();
             if (now - _beganAt >= ShownKeptFor)
@@ -178,10 +157,11 @@ public sealed class WatchStreams(
                 _shown.Clear();
             }
 
-            if (now - _toldAt >= ChangeFeed.LookEvery || position - _toldThrough >= BookmarkAfterEvents)
+            var passed = position.Sequence - _told.Sequence;
+            if (now - _toldAt >= ChangeFeed.LookEvery || passed >= BookmarkAfterEvents)
             {
                 await send(new(WatchKind.Bookmark, null, "", "", TokenOf(position)), ct);
-                (_toldThrough, _toldAt) = (position, now);
+                (_told, _toldAt) = (position, now);
             }
         }
 
@@ -197,7 +177,6 @@ public sealed class WatchStreams(
         private bool Matches(TResource resource, ResourceEvent e) =>
             noun.Matches(resource, e.NewState ?? "") || (e.OldState is { } old && noun.Matches(resource, old));
 
-        private string TokenOf(long position) =>
-            PageToken.Encode(noun.FilterHash, position.ToString(CultureInfo.InvariantCulture));
+        private string TokenOf(FeedPlace position) => PageToken.Encode(noun.FilterHash, position.ToString());
     }
 }

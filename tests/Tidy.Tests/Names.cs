@@ -26,7 +26,7 @@ public sealed partial class Names
         var wrong = Repository.Product
             .Where(file => file.Path.StartsWith("ServiceDefaults/", StringComparison.Ordinal))
             // Fills the contract of the event feed, which has a field of that name.
-            .Where(file => file.Path != "ServiceDefaults/Storage/EventSink.cs")
+            .Where(file => file.Path != "ServiceDefaults/Storage/EventMessages.cs")
             .SelectMany(file => file.Syntax.DescendantTokens()
                 .Where(token => token.Parent is not null && DomainNouns.Any(
                     noun => token.ValueText.Contains(noun, StringComparison.OrdinalIgnoreCase)))

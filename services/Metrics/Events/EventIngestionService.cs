@@ -6,7 +6,8 @@ using Proto = Cloud.Protos.Metrics.V1;
 namespace Cloud.Events;
 
 /// <summary>Where the other services hand in their outboxes.</summary>
-public sealed class EventIngestionService(EventStore store) : Proto.EventIngestionService.EventIngestionServiceBase
+public sealed class EventIngestionService(EventIngestionStore store)
+    : Proto.EventIngestionService.EventIngestionServiceBase
 {
     /// <inheritdoc/>
     public override async Task<Proto.AppendEventsResponse> AppendEvents(
@@ -16,10 +17,11 @@ public sealed class EventIngestionService(EventStore store) : Proto.EventIngesti
         try
         {
             var events = request.Events.Select(e => RecordedEvent.From(request.Source, e)).ToList();
+            var known = await store.AppendAsync(
+                request.Source, events, request.PrunedThrough, context.CancellationToken);
             return new Proto.AppendEventsResponse
             {
-                AcknowledgedSequence = await store.AppendAsync(
-                    request.Source, events, request.PrunedThrough, context.CancellationToken),
+                AcknowledgedSequence = known.Sequence, SourceGeneration = known.Generation,
             };
         }
         catch (SequenceGapException gap)

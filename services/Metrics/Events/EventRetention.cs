@@ -8,6 +8,10 @@ public sealed class EventRetentionOptions
 {
     /// <summary>Days that an event is kept after it was taken in. Default 90.</summary>
     public int Days { get; set; } = 90;
+
+    /// <summary>Events kept at most, whatever their age; the oldest go first. Default 10,000,000, about 5 GB with
+    /// their indexes.</summary>
+    public long EventsMax { get; set; } = 10_000_000;
 }
 
 /// <summary>
@@ -36,12 +40,12 @@ public sealed class EventRetention(
             try
             {
                 var before = time.GetUtcNow().AddDays(-options.Days);
-                while (await store.PruneAsync(before, Portion, stoppingToken) == Portion)
+                while (await store.PruneAsync(before, options.EventsMax, Portion, stoppingToken) == Portion)
                 {
                     log.LogDebug("Pruning events taken in before {Before}", before);
                 }
             }
-            catch (NpgsqlException failure)
+            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
             {
                 log.LogWarning(failure, "Pruning of events failed; it is tried again in {Every}", Every);
             }

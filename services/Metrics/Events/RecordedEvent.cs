@@ -1,3 +1,4 @@
+using Cloud.ServiceDefaults.Storage;
 using Google.Protobuf.WellKnownTypes;
 using Proto = Cloud.Protos.Metrics.V1;
 
@@ -14,6 +15,10 @@ public sealed record RecordedEvent
 
     /// <summary>Its number in that service's outbox: by one, no gaps.</summary>
     public long SourceSequence { get; init; }
+
+    /// <summary>Which of the source's histories that number is of: 1, and 1 more whenever it was restored from an older
+    /// backup.</summary>
+    public long SourceGeneration { get; init; } = 1;
 
     public required string ResourceType { get; init; }
 
@@ -44,7 +49,7 @@ public sealed record RecordedEvent
     /// <summary>When it was committed where it happened.</summary>
     public DateTimeOffset OccurredAt { get; init; }
 
-    /// <summary>As a source hands it in; the feed's number comes later.</summary>
+    /// <summary>As a source hands it in; the feed's own numbers come later.</summary>
     public static RecordedEvent From(string source, Proto.Event e) => new()
     {
         Source = source,
@@ -61,8 +66,37 @@ public sealed record RecordedEvent
         RequestId = e.RequestId,
         TraceId = e.TraceId,
         ResourceVersion = e.ResourceVersion,
-        OccurredAt = e.OccurTime.ToDateTimeOffset(),
+        // In microseconds, as the table keeps it: what is handed in again must equal what was kept.
+        OccurredAt = DateTimeOffset.FromUnixTimeSeconds(e.OccurTime.Seconds).AddMicroseconds(e.OccurTime.Nanos / 1000),
     };
+
+    /// <summary>What the feed itself says about a source.</summary>
+    /// <param name="type"><see cref="EventTypes.SourceRestored"/> or <see cref="EventTypes.EventsLost"/>.</param>
+    public static RecordedEvent About(
+        SourceHistory source, string type, string reason, DateTimeOffset occurredAt) => new()
+    {
+        Source = source.Source,
+        SourceSequence = source.Sequence,
+        SourceGeneration = source.Generation,
+        ResourceType = "source",
+        Resource = $"sources/{source.Source}",
+        Installation = "",
+        Type = type,
+        OldState = "",
+        NewState = "",
+        Reason = reason,
+        ErrorCode = "",
+        Actor = "metrics",
+        RequestId = "",
+        TraceId = "",
+        OccurredAt = occurredAt,
+    };
+
+    /// <summary>Whether both tell of the same change: a source never gives one number to two changes, unless it was
+    /// restored.</summary>
+    public bool IsSameAs(RecordedEvent other) =>
+        (Resource, Type, ResourceVersion, OccurredAt)
+        == (other.Resource, other.Type, other.ResourceVersion, other.OccurredAt);
 
     /// <summary>As the API shows it.</summary>
     public Proto.Event ToProto() => new()
@@ -84,6 +118,7 @@ public sealed record RecordedEvent
         TraceId = TraceId,
         ResourceVersion = ResourceVersion,
         OccurTime = OccurredAt.ToTimestamp(),
+        SourceGeneration = SourceGeneration,
     };
 }
 

@@ -37,6 +37,7 @@ public sealed class FleetService(FleetStore store) : Proto.FleetService.FleetSer
             Source = s.Source,
             SourceSequence = s.SourceSequence,
             OccurTime = s.OccurredAt.ToTimestamp(),
+            Generation = s.Generation,
         }));
         return status;
     }

@@ -7,7 +7,7 @@ namespace Cloud.Fleet;
 public sealed record StateCount(string ResourceType, string State, long Count);
 
 /// <summary>How far a source's feed has been taken in.</summary>
-public sealed record SourcePosition(string Source, long SourceSequence, DateTimeOffset OccurredAt);
+public sealed record SourcePosition(string Source, long Generation, long SourceSequence, DateTimeOffset OccurredAt);
 
 /// <summary>The fleet in numbers, as of one moment.</summary>
 public sealed record FleetCounts(
@@ -19,7 +19,7 @@ public sealed class FleetStore(Database database)
     // One statement sees one snapshot each; three in a repeatable-read transaction see the same one.
     private const string Sql = """
         SELECT resource_type, state, count(*) FROM fleet GROUP BY resource_type, state ORDER BY resource_type, state;
-        SELECT source, source_sequence, occurred_at FROM sources ORDER BY source;
+        SELECT source, generation, source_sequence, occurred_at FROM sources ORDER BY source;
         SELECT last_sequence FROM feed;
         """;
 
@@ -33,8 +33,9 @@ public sealed class FleetStore(Database database)
             Sql, transaction: snapshot, cancellationToken: ct));
         var counts = (await results.ReadAsync<(string, string, long)>())
             .Select(c => new StateCount(c.Item1, c.Item2, c.Item3)).ToList();
-        var sources = (await results.ReadAsync<(string, long, DateTime)>())
-            .Select(s => new SourcePosition(s.Item1, s.Item2, new DateTimeOffset(s.Item3, TimeSpan.Zero))).ToList();
+        var sources = (await results.ReadAsync<(string, long, long, DateTime)>())
+            .Select(s => new SourcePosition(s.Item1, s.Item2, s.Item3, new DateTimeOffset(s.Item4, TimeSpan.Zero)))
+            .ToList();
         var sequence = await results.ReadSingleAsync<long>();
         return new FleetCounts(counts, sources, sequence);
     }

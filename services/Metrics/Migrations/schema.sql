@@ -18,13 +18,21 @@ CREATE TABLE events (
     resource_version bigint NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
     taken_in_at timestamp with time zone NOT NULL,
-    UNIQUE (source, source_sequence),
+    source_generation bigint NOT NULL DEFAULT 1,
+    UNIQUE (source, source_sequence, source_generation),
     PRIMARY KEY (sequence)
 );
+CREATE INDEX events_by_actor ON events USING btree (actor, sequence);
 CREATE INDEX events_by_age ON events USING btree (taken_in_at);
 CREATE INDEX events_by_resource_type ON events USING btree (resource_type, sequence);
+CREATE INDEX events_by_source ON events USING btree (source, sequence);
+CREATE INDEX events_by_state ON events USING btree (new_state, sequence);
+CREATE INDEX events_by_time ON events USING btree (occurred_at);
+CREATE INDEX events_by_type ON events USING btree (type, sequence);
 CREATE INDEX events_of_installation ON events USING btree (installation, sequence) WHERE (installation <> ''::text);
-CREATE INDEX events_of_resource ON events USING btree (resource, sequence);
+CREATE INDEX events_of_request ON events USING btree (request_id, sequence) WHERE (request_id <> ''::text);
+CREATE INDEX events_of_resource ON events USING btree (resource text_pattern_ops, sequence);
+CREATE INDEX events_of_trace ON events USING btree (trace_id, sequence) WHERE (trace_id <> ''::text);
 
 CREATE TABLE feed (
     only_row boolean NOT NULL DEFAULT true,
@@ -50,5 +58,6 @@ CREATE TABLE sources (
     source text NOT NULL,
     source_sequence bigint NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
+    generation bigint NOT NULL DEFAULT 1,
     PRIMARY KEY (source)
 );

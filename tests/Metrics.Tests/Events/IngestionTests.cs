@@ -1,4 +1,6 @@
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.Metrics.V1;
 
@@ -41,6 +43,52 @@ public sealed class IngestionTests(FeedWorld world) : IClassFixture<FeedWorld>
             cancellationToken: Ct);
 
         Assert.Equal(42, acknowledged.AcknowledgedSequence);
+        var lost = (await EventsOfAsync("pruned"))[0];
+        Assert.Equal(("events-lost", "sources/pruned", 40), (lost.Type, lost.Resource, lost.SourceSequence));
+        Assert.Equal("it no longer has its events 1 to 40", lost.Reason);
+    }
+
+    [Fact]
+    public async Task A_source_restored_from_an_older_backup_begins_a_generation_that_everybody_sees()
+    {
+        const string kept = "installations/kept", gone = "installations/gone";
+        await world.AppendAsync(
+            "restored", Ct,
+            FeedWorld.Event(1, kept, "", "creation-requested"),
+            FeedWorld.Event(2, kept, "creation-requested", "stable"),
+            FeedWorld.Event(3, kept, "stable", "hibernating"), FeedWorld.Event(4, gone));
+
+        // The backup ended after 2; what it does then has the numbers of what is lost.
+        var other = FeedWorld.Event(3, "installations/other");
+        var reply = await world.Ingestion.AppendEventsAsync(
+            new() { Source = "restored", Events = { FeedWorld.Event(2, kept, "creation-requested", "stable"), other } },
+            cancellationToken: Ct);
+
+        Assert.Equal((3, 2), (reply.AcknowledgedSequence, reply.SourceGeneration));
+        var events = await EventsOfAsync("restored");
+        Assert.Equal(
+            [(1, 1), (1, 2), (1, 3), (1, 4), (2, 2), (2, 3)],
+            events.Select(e => ((int)e.SourceGeneration, (int)e.SourceSequence)));
+        Assert.Equal(("source-restored", "sources/restored"), (events[4].Type, events[4].Resource));
+        Assert.Contains("its events 3 to 4", events[4].Reason, StringComparison.Ordinal);
+        Assert.Equal(
+            [("installations/kept", "stable"), ("installations/other", "stable")], await FleetOfAsync("restored"));
+
+        // Sending again what is now known is a repetition, whichever generation it is of.
+        Assert.Equal(3, await world.AppendAsync(
+            "restored", Ct, FeedWorld.Event(2, kept, "creation-requested", "stable"), other));
+        Assert.Equal(6, (await EventsOfAsync("restored")).Count);
+        var status = await world.Fleet.GetFleetStatusAsync(new(), cancellationToken: Ct);
+        Assert.Equal(2, status.Sources.Single(s => s.Source == "restored").Generation);
+    }
+
+    [Fact]
+    public async Task What_is_no_moment_is_refused()
+    {
+        var e = FeedWorld.Event(1);
+        e.OccurTime = new Timestamp { Seconds = 1, Nanos = 1_000_000_000 };
+        var refusal = await Refusal.OfAsync(world.AppendAsync("timeless", Ct, e));
+        Assert.Equal((StatusCode.InvalidArgument, "TIME_INVALID"), (refusal.Code, refusal.Reason));
     }
 
     [Fact]
@@ -95,11 +143,27 @@ public sealed class IngestionTests(FeedWorld world) : IClassFixture<FeedWorld>
         }
     }
 
-    private async Task<IReadOnlyList<long>> SourceSequencesAsync(string source)
+    private async Task<IReadOnlyList<Proto.Event>> EventsOfAsync(string source) =>
+        (await world.Events.ListEventsAsync(
+            new() { Filter = new() { Source = source }, Ascending = true }, cancellationToken: Ct)).Events;
+
+    private async Task<IReadOnlyList<long>> SourceSequencesAsync(string source) =>
+        [.. (await EventsOfAsync(source)).Select(e => e.SourceSequence)];
+
+    private async Task<IReadOnlyList<(string Resource, string State)>> FleetOfAsync(string source)
     {
-        var page = await world.Events.ListEventsAsync(
-            new() { Filter = new() { Source = source }, Ascending = true }, cancellationToken: Ct);
-        return [.. page.Events.Select(e => e.SourceSequence)];
+        await using var tables = NpgsqlDataSource.Create(world.OwnConnectionString);
+        await using var command = tables.CreateCommand(
+            "SELECT resource, state FROM fleet WHERE source = $1 ORDER BY resource");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = source });
+        await using var rows = await command.ExecuteReaderAsync(Ct);
+        var fleet = new List<(string, string)>();
+        while (await rows.ReadAsync(Ct))
+        {
+            fleet.Add((rows.GetString(0), rows.GetString(1)));
+        }
+
+        return fleet;
     }
 
     private async Task<IReadOnlyList<Proto.Event>> AllAsync(long after)

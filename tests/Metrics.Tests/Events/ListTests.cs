@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Xunit;
 using Proto = Cloud.Protos.Metrics.V1;
@@ -12,12 +13,23 @@ public sealed class ListTests(FeedWorld world) : IClassFixture<FeedWorld>, IAsyn
         "installation",
         Ct,
         FeedWorld.Event(1, "installations/a", "", "creation-requested"),
-        FeedWorld.Event(2, "installations/b", "", "creation-requested"),
+        Second(),
         FeedWorld.Event(3, "installations/a", "creation-requested", "stable"),
         FeedWorld.Event(4, "clusters/c", "", "stable"),
         FeedWorld.Event(5, "installations/b", "creation-requested", "creation-failed"));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private const string Trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    private static Timestamp At(int second) => new() { Seconds = second };
+
+    private static Proto.Event Second()
+    {
+        var e = FeedWorld.Event(2, "installations/b", "", "creation-requested");
+        (e.RequestId, e.TraceId) = ("request-2", Trace);
+        return e;
+    }
 
     [Fact]
     public async Task Events_come_newest_first_unless_asked_otherwise()
@@ -39,6 +51,15 @@ public sealed class ListTests(FeedWorld world) : IClassFixture<FeedWorld>, IAsyn
                 Filter = new() { Installation = "installations/b", Types_ = { "state-changed", "deleted" } },
             }));
         Assert.Empty(await SequencesAsync(new() { Filter = new() { Source = "cluster" } }));
+        Assert.Equal([4], await SequencesAsync(new() { Filter = new() { ResourcePrefix = "clusters/" } }));
+        Assert.Empty(await SequencesAsync(new() { Filter = new() { ResourcePrefix = "cluster_/" } }));
+        Assert.Equal([4, 3], await SequencesAsync(new() { Filter = new() { States = { "stable", "deleted" } } }));
+        Assert.Equal([5, 4, 3, 2, 1], await SequencesAsync(new() { Filter = new() { Actor = "supervisor" } }));
+        Assert.Equal([2], await SequencesAsync(new() { Filter = new() { RequestId = "request-2" } }));
+        Assert.Equal([2], await SequencesAsync(new() { Filter = new() { TraceId = Trace } }));
+        Assert.Equal(
+            [3, 2],
+            await SequencesAsync(new() { Filter = new() { StartTime = At(2), EndTime = At(4) } }));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Cloud.Events;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
+using Proto = Cloud.Protos.Metrics.V1;
 
 namespace Cloud.Metrics.Tests.Events;
 
@@ -63,6 +64,22 @@ public sealed class WatchTests(FeedWorld world) : IClassFixture<FeedWorld>
     }
 
     [Fact]
+    public async Task A_token_goes_on_after_its_message_and_only_with_its_filter()
+    {
+        var ofThis = new Proto.EventFilter { Source = "resumed" };
+        using var watch = await FeedWorld.WatchAsync(world.Service, new() { Filter = ofThis }, Ct);
+        await world.AppendAsync("resumed", Ct, FeedWorld.Event(1), FeedWorld.Event(2), FeedWorld.Event(3));
+        await FeedWorld.TakeAsync(watch, 1, Ct);
+        var token = watch.ResponseStream.Current.ResumeToken;
+
+        using var resumed = await FeedWorld.WatchAsync(
+            world.Service, new() { Filter = ofThis, ResumeToken = token }, Ct);
+        Assert.Equal([2, 3], (await FeedWorld.TakeAsync(resumed, 2, Ct)).Select(e => e.SourceSequence));
+        var refusal = await Refusal.OfAsync(FeedWorld.WatchAsync(world.Service, new() { ResumeToken = token }, Ct));
+        Assert.Equal("RESUME_TOKEN_INVALID", refusal.Reason);
+    }
+
+    [Fact]
     public async Task A_position_beyond_the_feed_is_refused()
     {
         var refusal = await Refusal.OfAsync(FeedWorld.WatchAsync(
@@ -86,14 +103,21 @@ public sealed class PruningTests(FeedWorld world) : IClassFixture<FeedWorld>
         var between = time.GetUtcNow();
         await world.AppendAsync("old", Ct, FeedWorld.Event(4));
 
-        Assert.Equal(2, await store.PruneAsync(between, 2, Ct));
-        Assert.Equal(1, await store.PruneAsync(between, 2, Ct));
-        Assert.Equal(0, await store.PruneAsync(between, 2, Ct));
+        Assert.Equal(2, await store.PruneAsync(between, 1000, 2, Ct));
+        Assert.Equal(1, await store.PruneAsync(between, 1000, 2, Ct));
+        Assert.Equal(0, await store.PruneAsync(between, 1000, 2, Ct));
 
         using var oldest = await FeedWorld.WatchAsync(world.Service, new() { AfterSequence = 0 }, Ct);
         Assert.Equal([4], (await FeedWorld.TakeAsync(oldest, 1, Ct)).Select(e => e.SourceSequence));
         var refusal = await Refusal.OfAsync(FeedWorld.WatchAsync(world.Service, new() { AfterSequence = 2 }, Ct));
         Assert.Equal((StatusCode.OutOfRange, "RESUME_TOKEN_TOO_OLD"), (refusal.Code, refusal.Reason));
         Assert.Equal("4", refusal.Metadata["oldest"]);
+
+        await world.AppendAsync("old", Ct, FeedWorld.Event(5), FeedWorld.Event(6), FeedWorld.Event(7));
+        Assert.Equal(2, await store.PruneAsync(between, 2, 10, Ct));
+        var kept = await world.Events.ListEventsAsync(new() { Ascending = true }, cancellationToken: Ct);
+        Assert.Equal([6, 7], kept.Events.Select(e => e.SourceSequence));
+        Assert.Equal("RESUME_TOKEN_TOO_OLD", (await Refusal.OfAsync(FeedWorld.WatchAsync(
+            world.Service, new() { ResumeToken = oldest.ResponseStream.Current.ResumeToken }, Ct))).Reason);
     }
 }

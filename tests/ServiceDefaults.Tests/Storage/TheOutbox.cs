@@ -129,11 +129,13 @@ public sealed class TheOutbox
 
         var feed = process.Services.GetRequiredService<ChangeFeed>();
         var problem = await Assert.ThrowsAsync<ProblemException>(
-            async () => await feed.ReadAsync("parcel", 1, Ct).FirstAsync(Ct));
+            async () => await feed.ReadAsync("parcel", new(1, 1), Ct).FirstAsync(Ct));
         Assert.Equal(("RESUME_TOKEN_TOO_OLD", StatusCode.OutOfRange), (problem.Reason, problem.Status));
         await Assert.ThrowsAsync<ProblemException>(
-            async () => await feed.ReadAsync("parcel", 4, Ct).FirstAsync(Ct));
-        Assert.Equal(3, (await feed.ReadAsync("parcel", 2, Ct).FirstAsync(Ct)).Position);
+            async () => await feed.ReadAsync("parcel", new(1, 4), Ct).FirstAsync(Ct));
+        await Assert.ThrowsAsync<ProblemException>(
+            async () => await feed.ReadAsync("parcel", new(2, 3), Ct).FirstAsync(Ct));
+        Assert.Equal(new(1, 3), (await feed.ReadAsync("parcel", new(1, 2), Ct).FirstAsync(Ct)).Position);
     }
 
     [Fact]
@@ -237,7 +239,7 @@ public sealed class TheOutbox
             }
         }
 
-        public Task<long> AppendAsync(
+        public Task<Acknowledgement> AppendAsync(
             string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct)
         {
             if (Away)
@@ -252,7 +254,7 @@ public sealed class TheOutbox
                 if (events[0].Sequence > known + 1)
                 {
                     Gaps++;
-                    return Task.FromResult((long)known);
+                    return Task.FromResult(new Acknowledgement(known, null));
                 }
 
                 _known.AddRange(
@@ -264,7 +266,7 @@ public sealed class TheOutbox
                 waiting.TrySetResult();
             }
 
-            return Task.FromResult((long)Known.Count);
+            return Task.FromResult(new Acknowledgement(Known.Count, null));
         }
     }
 
