@@ -24,6 +24,7 @@ public sealed class Leases(RedisLink redis, Checkpoints checkpoints, ILogger<Lea
         var lease = await TryTakeInRedisAsync(name, ct);
         if (lease is null)
         {
+            await checkpoints.PassAsync("lease.refused", ct);
             return null;
         }
 

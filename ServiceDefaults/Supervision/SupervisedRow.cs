@@ -25,6 +25,9 @@ public abstract record SupervisedRow<TState> : StoredRow
     /// row.</summary>
     public string? ClaimedBy { get; init; }
 
+    /// <summary>When a worker last began to look at the row: a nudge heard before that is served.</summary>
+    public DateTimeOffset? LookedAt { get; init; }
+
     /// <summary>When the current state was entered.</summary>
     public DateTimeOffset StateSince { get; init; }
 

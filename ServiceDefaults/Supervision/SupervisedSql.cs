@@ -19,6 +19,7 @@ internal sealed class SupervisedSql<TRow, TState>
     ];
 
     private readonly string _table;
+    private readonly string _mine;
 
     public SupervisedSql(string table)
     {
@@ -40,19 +41,38 @@ internal sealed class SupervisedSql<TRow, TState>
             SELECT {Outbox.Placeholders(GuardCount + Updated.Length + 1)} FROM saved
             """;
 
-        // $2 now, $3 claimed until, $4 worker, $5 nudged, $6 lease held
+        // Rows in states that this code does not know belong to newer replicas; they are left to them.
+        var known = string.Join(", ", StateNames<TState>.All.Select(name => $"'{name}'"));
+        _mine = $"next_attempt_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1) AND state IN ({known})";
+
+        // $2 now, $3 claimed until, $4 worker, $5 when a nudge was heard, $6 lease held. A row that waited and was
+        // nudged becomes due with its claim, so that a crash during the step does not lose the nudge.
         Claim =
             $"""
-            UPDATE {table} SET epoch = epoch + 1, claimed_until = $3, claimed_by = $4
-            WHERE id = $1 AND next_attempt_at IS NOT NULL
-              AND (next_attempt_at <= $2 OR ($5 AND attempts = 0))
+            UPDATE {table} SET epoch = epoch + 1, claimed_until = $3, claimed_by = $4, looked_at = $2,
+              next_attempt_at = LEAST(next_attempt_at, $2)
+            WHERE id = $1 AND state IN ({known})
+              AND (next_attempt_at <= $2
+                OR (next_attempt_at > $2 AND attempts = 0
+                  AND $5 IS NOT NULL AND (looked_at IS NULL OR looked_at <= $5)))
               AND ($6 OR claimed_until IS NULL OR claimed_until <= $2)
             RETURNING {columns}
             """;
+
+        // $2 not before, $3 when the nudge was heard
         PullForward =
             $"""
-            UPDATE {table} SET next_attempt_at = LEAST(next_attempt_at, $2)
-            WHERE id = $1 AND next_attempt_at IS NOT NULL RETURNING next_attempt_at
+            UPDATE {table} SET next_attempt_at = $2
+            WHERE id = $1 AND attempts > 0 AND next_attempt_at > $2 AND (looked_at IS NULL OR looked_at <= $3)
+            RETURNING next_attempt_at
+            """;
+
+        // $1 ids, $2 when each was nudged, $3 now
+        Unanswered =
+            $"""
+            SELECT nudged.id, nudged.heard_at FROM unnest($1, $2) AS nudged (id, heard_at)
+            JOIN {table} AS waiting ON waiting.id = nudged.id
+            WHERE waiting.next_attempt_at > $3 AND (waiting.looked_at IS NULL OR waiting.looked_at <= nudged.heard_at)
             """;
         Release =
             $"""
@@ -85,6 +105,8 @@ internal sealed class SupervisedSql<TRow, TState>
 
     public string PullForward { get; }
 
+    public string Unanswered { get; }
+
     public string Release { get; }
 
     public string NextDue { get; }
@@ -94,8 +116,8 @@ internal sealed class SupervisedSql<TRow, TState>
     /// <summary>$1 now, $2 busy ids, $3 limit, $4 keys that have no slot left (only with a key column).</summary>
     public string Due(string orderBy, string? keyColumn) =>
         $"""
-        SELECT {RowMap<TRow>.ColumnList} FROM {_table}
-        WHERE next_attempt_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1) AND id <> ALL ($2)
+        SELECT id, state, next_attempt_at, {keyColumn ?? "NULL"} FROM {_table}
+        WHERE {_mine} AND id <> ALL ($2)
         {(keyColumn is null ? "" : $"AND ({keyColumn} IS NULL OR {keyColumn} <> ALL ($4))")}
         ORDER BY {orderBy} LIMIT $3
         """;
@@ -136,12 +158,16 @@ internal sealed class SupervisedSql<TRow, TState>
 internal sealed record DueQuery(
     string OrderBy, IReadOnlyList<string> BusyIds, string? KeyColumn, IReadOnlyList<string> FullKeys, int RowsMax);
 
+/// <summary>A row that is due: who it is, and what decides whose turn it is.</summary>
+internal readonly record struct DueRow<TState>(string Id, TState State, DateTimeOffset NextAttemptAt, string? Key);
+
 /// <summary>On what terms a row is claimed.</summary>
 /// <param name="Worker">Who claims.</param>
 /// <param name="For">How long the claim counts without a lease.</param>
-/// <param name="Nudged">Whether a row that waits may be looked at before its time.</param>
+/// <param name="HeardAt">When somebody nudged it: a row that waits and was not looked at since may be looked at before
+/// its time.</param>
 /// <param name="LeaseHeld">Whether the lease in Redis is held, which makes an older claim void.</param>
-internal readonly record struct ClaimTerms(string Worker, TimeSpan For, bool Nudged, bool LeaseHeld);
+internal readonly record struct ClaimTerms(string Worker, TimeSpan For, DateTimeOffset? HeardAt, bool LeaseHeld);
 
 /// <summary>What came of a step, ready to be written.</summary>
 /// <param name="After">The row as it shall be.</param>
@@ -149,4 +175,8 @@ internal readonly record struct ClaimTerms(string Worker, TimeSpan For, bool Nud
 /// <param name="Tell">Whether it is an event.</param>
 /// <param name="Also">Other writes of the same transaction.</param>
 internal sealed record Transition<TRow>(
-    TRow After, string? Why, bool Tell, Func<DatabaseTransaction, CancellationToken, Task>? Also = null);
+    TRow After, string? Why, bool Tell, Func<DatabaseTransaction, CancellationToken, Task>? Also = null)
+{
+    /// <summary>Why the step failed, if it did.</summary>
+    public Failure? Failure { get; init; }
+}

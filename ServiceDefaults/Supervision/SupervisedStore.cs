@@ -22,8 +22,9 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// The migration of a supervised table begins with these columns:
 /// <code>
 /// id text PRIMARY KEY, state text NOT NULL, version bigint NOT NULL, epoch bigint NOT NULL, attempts integer NOT NULL,
-/// next_attempt_at timestamptz, claimed_until timestamptz, claimed_by text, state_since timestamptz NOT NULL,
-/// waiting_for text, last_error_code text, last_error text, last_error_fault text, create_time timestamptz NOT NULL,
+/// next_attempt_at timestamptz, claimed_until timestamptz, claimed_by text, looked_at timestamptz,
+/// state_since timestamptz NOT NULL, waiting_for text, last_error_code text, last_error text, last_error_fault text,
+/// create_time timestamptz NOT NULL,
 /// ...
 /// CREATE INDEX clusters_due ON clusters (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 /// CREATE INDEX clusters_by_age ON clusters (create_time, id);
@@ -150,7 +151,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     protected virtual ResourceEvent? EventFor(TRow? before, TRow after, ResourceEvent draft) => draft;
 
     /// <summary>Due rows that no worker has claimed, urgent and old ones first.</summary>
-    internal async Task<IReadOnlyList<TRow>> DueAsync(DueQuery query, CancellationToken ct)
+    internal async Task<IReadOnlyList<DueRow<TState>>> DueAsync(DueQuery query, CancellationToken ct)
     {
         await using var command = database.Source.CreateCommand(_sql.Due(query.OrderBy, query.KeyColumn));
         command.Parameters.Add(Moment(database.Now));
@@ -162,7 +163,35 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         }
 
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await RowMap<TRow>.ReadAllAsync(reader, ct);
+        var rows = new List<DueRow<TState>>();
+        while (await reader.ReadAsync(ct))
+        {
+            rows.Add(ReadDue(reader));
+        }
+
+        return rows;
+    }
+
+    /// <summary>Of nudged rows, those that wait and that nobody has looked at since.</summary>
+    internal async Task<IReadOnlyList<(string Id, DateTimeOffset HeardAt)>> UnansweredAsync(
+        IReadOnlyList<(string Id, DateTimeOffset HeardAt)> nudges, CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.Unanswered);
+        command.Parameters.Add(Texts([.. nudges.Select(nudge => nudge.Id)]));
+        command.Parameters.Add(new NpgsqlParameter
+        {
+            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz,
+            Value = nudges.Select(nudge => nudge.HeardAt).ToArray(),
+        });
+        command.Parameters.Add(Moment(database.Now));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var unanswered = new List<(string, DateTimeOffset)>();
+        while (await reader.ReadAsync(ct))
+        {
+            unanswered.Add(ReadNudge(reader));
+        }
+
+        return unanswered;
     }
 
     /// <summary>The next moment at which a row becomes due or a claim runs out.</summary>
@@ -183,8 +212,8 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         return await command.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>Takes the row: epoch + 1, fresh row back. Null when it is at rest, not due (and not nudged), or,
-    /// without a lease, claimed by another worker.</summary>
+    /// <summary>Takes the row: epoch + 1, fresh row back. Null when it is at rest, not due (and not nudged since it was
+    /// last looked at), or, without a lease, claimed by another worker.</summary>
     internal async Task<TRow?> ClaimAsync(string id, ClaimTerms terms, CancellationToken ct)
     {
         await database.Checkpoints.PassAsync("claim.before", ct);
@@ -194,7 +223,10 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         command.Parameters.Add(Moment(now));
         command.Parameters.Add(Moment(now + terms.For));
         command.Parameters.Add(Text(terms.Worker));
-        command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = terms.Nudged });
+        command.Parameters.Add(new NpgsqlParameter
+        {
+            NpgsqlDbType = NpgsqlDbType.TimestampTz, Value = (object?)terms.HeardAt?.ToUniversalTime() ?? DBNull.Value,
+        });
         command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = terms.LeaseHeld });
         var row = await ReadOneAsync(command, ct);
         await database.Checkpoints.PassAsync("claim.after", ct);
@@ -203,12 +235,15 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
 
     /// <summary>A nudge for a row that is failing brings its next try forward, but not to now: a step whose own failing
     /// causes nudges must not spin.</summary>
-    internal async Task<DateTimeOffset?> PullForwardAsync(string id, TimeSpan soon, CancellationToken ct)
+    /// <returns>When it is tried next; null when the row is not failing, or comes soon anyway.</returns>
+    internal async Task<DateTimeOffset?> PullForwardAsync(
+        string id, DateTimeOffset heardAt, TimeSpan soon, CancellationToken ct)
     {
         await database.Checkpoints.PassAsync("pull-forward.before", ct);
         await using var command = database.Source.CreateCommand(_sql.PullForward);
         command.Parameters.Add(Text(id));
         command.Parameters.Add(Moment(database.Now + soon));
+        command.Parameters.Add(Moment(heardAt));
         var next = await command.ExecuteScalarAsync(ct) is DateTime at ? new DateTimeOffset(at) : (DateTimeOffset?)null;
         await database.Checkpoints.PassAsync("pull-forward.after", ct);
         return next;
@@ -333,6 +368,15 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         await using var reader = (DbDataReader)await connection.ExecuteReaderAsync(command);
         return await RowMap<TRow>.ReadAllAsync(reader, ct);
     }
+
+    private static DueRow<TState> ReadDue(DbDataReader reader) => new(
+        reader.GetString(0),
+        StateNames<TState>.Parse(reader.GetString(1)),
+        reader.GetFieldValue<DateTimeOffset>(2),
+        reader.IsDBNull(3) ? null : reader.GetString(3));
+
+    private static (string Id, DateTimeOffset HeardAt) ReadNudge(DbDataReader reader) =>
+        (reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(1));
 
     private static async Task<TRow?> ReadOneAsync(NpgsqlCommand command, CancellationToken ct)
     {

@@ -16,6 +16,7 @@ public sealed class SupervisionMeter : IDisposable
     private readonly Counter<long> _leasesRefused;
     private readonly Counter<long> _leasesLost;
     private readonly Counter<long> _savesLost;
+    private readonly Counter<long> _nudgesHeard;
 
     /// <summary>Registers the instruments.</summary>
     public SupervisionMeter(IMeterFactory meters)
@@ -29,6 +30,8 @@ public sealed class SupervisionMeter : IDisposable
             "cloud.supervision.lease.lost", "{lease}", "Leases lost during a step.");
         _savesLost = _meter.CreateCounter<long>(
             "cloud.supervision.save.lost", "{save}", "Saves refused because the row was changed or taken over.");
+        _nudgesHeard = _meter.CreateCounter<long>(
+            "cloud.supervision.nudge.heard", "{nudge}", "Nudges heard, from this process and from others.");
     }
 
     internal void StepEnded(string noun, string state, string outcome, TimeSpan took) =>
@@ -39,6 +42,8 @@ public sealed class SupervisionMeter : IDisposable
     internal void LeaseLost(string noun) => _leasesLost.Add(1, new KeyValuePair<string, object?>("noun", noun));
 
     internal void SaveLost(string noun) => _savesLost.Add(1, new KeyValuePair<string, object?>("noun", noun));
+
+    internal void NudgeHeard(string noun) => _nudgesHeard.Add(1, new KeyValuePair<string, object?>("noun", noun));
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();

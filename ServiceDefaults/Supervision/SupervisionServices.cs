@@ -30,6 +30,7 @@ public static class SupervisionServices
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<Checkpoints>();
         services.TryAddSingleton<SupervisionMeter>();
+        services.TryAddSingleton<LoopHealth>();
         services.TryAddSingleton<Leases>();
         services.TryAddSingleton<INudges, RedisNudges>();
         return services;

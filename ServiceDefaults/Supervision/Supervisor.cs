@@ -46,7 +46,13 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     where TState : struct, Enum
 {
     /// <summary>Most rows fetched by one look at the table.</summary>
-    public const int RowsPerLookMax = 64;
+    public const int RowsPerLookMax = 256;
+
+    /// <summary>Shortest time between two looks for the sake of rows that become due one after the other.</summary>
+    private static readonly TimeSpan LookSlack = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How often nudged rows that wait for a slot are looked up, so that urgent ones overtake.</summary>
+    private static readonly TimeSpan RankEvery = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan PauseFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseLongest = TimeSpan.FromSeconds(15);
@@ -61,6 +67,9 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     private readonly SupervisorOptions<TRow> _options;
     private readonly Turn<TRow, TState> _turn;
     private readonly WorkQueue _queue;
+    private readonly UnansweredNudges _unanswered = new();
+    private readonly LoopPause _pause;
+    private readonly SupervisionMeter _meter;
     private readonly Pulse _pulse;
     private readonly string _orderBy;
     private readonly string? _keyColumn;
@@ -68,10 +77,8 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _turns = [];
     private DateTimeOffset _lookAt;
-    private DateTimeOffset _pausedUntil;
-    private TimeSpan _pause;
+    private DateTimeOffset _lookedAt;
     private bool _mayBeMore;
-    private bool _keysWereFull;
 
     /// <summary>Made by <see cref="SupervisionServices.AddSupervisor{TRow,TState,TStore,TRules}"/>.</summary>
     public Supervisor(
@@ -81,12 +88,15 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         INudges nudges,
         Checkpoints checkpoints,
         SupervisionMeter meter,
+        LoopHealth health,
         SchemaGate schema,
         TimeProvider time,
         IOptions<SupervisorOptions<TRow>> options,
         ILogger<Supervisor<TRow, TState>> logger)
     {
         (_store, _rules, _nudges, _schema, _time, _logger) = (store, rules, nudges, schema, time, logger);
+        _meter = meter;
+        _pause = new LoopPause(store.Noun, PauseFirst, PauseLongest, health, time, logger);
         _options = options.Value;
         _turn = new Turn<TRow, TState>(store, rules, leases, nudges, checkpoints, meter, time, logger);
         _queue = new WorkQueue(_options.StepsAtOnce, _options.StepsAtOncePerKey);
@@ -115,15 +125,19 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
             {
                 try
                 {
-                    if (forgotten)
+                    if (!_pause.IsActive)
                     {
-                        await WakeForgottenAsync(stoppingToken);
-                        forgotten = false;
-                    }
+                        await StartWhatIsDueAsync(stoppingToken);
+                        if (forgotten)
+                        {
+                            await WakeForgottenAsync(stoppingToken);
+                            forgotten = false;
+                        }
 
-                    await StartWhatIsDueAsync(stoppingToken);
+                        _pause.End();
+                    }
                 }
-                catch (Exception e) when (DatabaseTrouble.IsAway(e))
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
                     PauseFor(e);
                 }
@@ -146,7 +160,8 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         }
         else
         {
-            _queue.Offer(new WorkItem(id, true, null));
+            _queue.Offer(WorkItem.Nudged(id, _store.Now));
+            _meter.NudgeHeard(_store.Noun);
         }
 
         _pulse.Raise();
@@ -159,63 +174,83 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         if (woken > 0)
         {
             _logger.LogInformation("Waking {Count} {Noun} rows whose states have learned a step", woken, _store.Noun);
+            LookAt(_time.GetUtcNow());
+            _pulse.Raise();
         }
     }
 
     private async Task StartWhatIsDueAsync(CancellationToken stopping)
     {
-        if (_pausedUntil > _time.GetUtcNow())
-        {
-            return;
-        }
-
         StartTurns(stopping);
-        while (_queue.FreeSlots > 0 && MustLook())
+        while (MustLook())
         {
             await LookAsync(stopping);
             StartTurns(stopping);
         }
     }
 
+    /// <summary>A look whose time has come is taken even when no slot is free: a stream of nudges that takes them all
+    /// must not hide the rows that nobody nudges.</summary>
     private bool MustLook()
     {
+        var now = _time.GetUtcNow();
         lock (_gate)
         {
-            return _mayBeMore || _queue.Dropped || _lookAt <= _time.GetUtcNow();
+            _mayBeMore |= _queue.TakeDropped();
+            var rank = _lookedAt + RankEvery <= now && _queue.HasUnranked;
+            return _lookAt <= now || rank || _mayBeMore && _queue.ReadyCount < RowsPerLookMax;
         }
     }
 
     /// <summary>One look at the table: due rows into the queue, and the time of the next look.</summary>
     private async Task LookAsync(CancellationToken ct)
     {
-        var fullKeys = _queue.FullKeys;
         lock (_gate)
         {
             // Set before the query, so that whatever becomes due while it runs can only bring the next look forward.
-            _lookAt = _time.GetUtcNow() + _options.Sweep;
+            _lookedAt = _time.GetUtcNow();
+            _lookAt = _lookedAt + _options.Sweep;
+            _mayBeMore = false;
         }
 
         var due = await _store.DueAsync(
-            new DueQuery(_orderBy, _queue.BusyIds, _keyColumn, fullKeys, RowsPerLookMax), ct);
+            new DueQuery(_orderBy, _queue.KnownIds, _keyColumn, _queue.FullKeys, RowsPerLookMax), ct);
         foreach (var row in due)
         {
-            _queue.Offer(new WorkItem(row.Id, false, _keyOf?.Invoke(row)));
+            _queue.Offer(new WorkItem(row.Id, RankOf(row), true, null, row.Key));
         }
 
         lock (_gate)
         {
-            // What full keys held back is looked for when one of their slots is free: a turn's end raises the pulse.
-            _mayBeMore = due.Count == RowsPerLookMax;
-            _keysWereFull = fullKeys.Count > 0;
+            // What full keys held back is looked for when one of them has room: a turn's end says so.
+            _mayBeMore |= due.Count == RowsPerLookMax;
         }
 
+        await AskAboutNudgesAsync(ct);
         if (due.Count < RowsPerLookMax && await _store.NextDueAsync(ct) is { } next)
         {
-            LookAt(next);
+            var soonest = _time.GetUtcNow() + LookSlack;
+            LookAt(next > soonest ? next : soonest);
+        }
+    }
+
+    /// <summary>Nudged rows that another worker held then and nobody has looked at since.</summary>
+    private async Task AskAboutNudgesAsync(CancellationToken ct)
+    {
+        var nudges = _unanswered.TakeDue(_time.GetUtcNow());
+        if (nudges.Count == 0)
+        {
+            return;
         }
 
-        _pause = TimeSpan.Zero;
+        foreach (var (id, heardAt) in await _store.UnansweredAsync(nudges, ct))
+        {
+            _queue.Offer(WorkItem.Nudged(id, heardAt));
+        }
     }
+
+    private DateTimeOffset RankOf(DueRow<TState> row) =>
+        row.NextAttemptAt - TimeSpan.FromSeconds(_rules.For(row.State).Priority * SecondsPerPriority);
 
     private void StartTurns(CancellationToken stopping)
     {
@@ -260,17 +295,35 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         catch (Exception e)
         {
             _logger.LogError(e, "Losing a turn of {Noun} {Id}; the row stays due", _store.Noun, item.Id);
-            end = new TurnEnd(LookAt: _time.GetUtcNow() + PauseLongest);
+            end = new TurnEnd(HeldByOther: true);
         }
 
-        _queue.Finish(item.Id, end.Again);
+        if (end.HeldByOther)
+        {
+            LookAfterOther(item);
+        }
+
+        var keyHasRoom = _queue.Finish(item.Id, end.Again, end.TargetFailed);
         lock (_gate)
         {
-            _mayBeMore |= _keysWereFull;
+            _mayBeMore |= keyHasRoom;
         }
 
         LookAt(end.LookAt ?? DateTimeOffset.MaxValue);
         _pulse.Raise();
+    }
+
+    /// <summary>Another worker has the row and sees to it, unless it died: look once its lease must have run
+    /// out.</summary>
+    private void LookAfterOther(WorkItem item)
+    {
+        var ranOut = _time.GetUtcNow() + Leases.Expiry;
+        if (item.HeardAt is { } heardAt)
+        {
+            _unanswered.Keep(item.Id, heardAt, ranOut);
+        }
+
+        LookAt(ranOut);
     }
 
     /// <summary>A slot of a bulkhead key: null when the row may run, its key when there is none left.</summary>
@@ -285,31 +338,20 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         }
     }
 
+    /// <summary>When the loop wakes by itself.</summary>
     private DateTimeOffset NextLook()
     {
         lock (_gate)
         {
-            return _pausedUntil > _lookAt ? _pausedUntil : _lookAt;
+            var next = _queue.HasUnranked && _lookedAt + RankEvery < _lookAt ? _lookedAt + RankEvery : _lookAt;
+            return _pause.Until > next ? _pause.Until : next;
         }
     }
 
     private void PauseFor(Exception reason)
     {
-        lock (_gate)
-        {
-            if (_pausedUntil > _time.GetUtcNow())
-            {
-                return;
-            }
-
-            _pause = _pause == TimeSpan.Zero ? PauseFirst : _pause * 2 < PauseLongest ? _pause * 2 : PauseLongest;
-            _pausedUntil = _time.GetUtcNow() + _pause;
-            _lookAt = _pausedUntil;
-        }
-
-        _logger.LogWarning(
-            "Pausing {Noun} for {Pause:0} s: PostgreSQL does not answer ({Reason})",
-            _store.Noun, _pause.TotalSeconds, reason.Message);
+        _pause.Begin(reason);
+        LookAt(_pause.Until);
     }
 
     private async Task WaitForTurnsAsync()

@@ -20,6 +20,7 @@ internal static class Transitions<TRow, TState>
             NextAttemptAt = moved || before.NextAttemptAt is not null ? now : null,
             ClaimedUntil = before.ClaimedUntil,
             ClaimedBy = before.ClaimedBy,
+            LookedAt = before.LookedAt,
             WaitingFor = moved ? null : before.WaitingFor,
             LastErrorCode = moved ? null : before.LastErrorCode,
             LastError = moved ? null : before.LastError,
@@ -75,7 +76,10 @@ internal static class Transitions<TRow, TState>
                 LastErrorFault = failure.Fault,
             },
             failure.Message,
-            Tell: false);
+            Tell: false)
+        {
+            Failure = failure,
+        };
 
     /// <summary>The step failed for good: the failed state keeps what led to it.</summary>
     public static Transition<TRow> GivenUp(
@@ -96,7 +100,10 @@ internal static class Transitions<TRow, TState>
                 LastErrorFault = failure.Fault,
             },
             failure.Message,
-            Tell: true);
+            Tell: true)
+        {
+            Failure = failure,
+        };
 
     /// <summary>The row is at rest: nothing is due until a request comes.</summary>
     public static Transition<TRow> Settled(TRow before) =>
@@ -110,6 +117,7 @@ internal static class Transitions<TRow, TState>
         StateSince = before.StateSince,
         ClaimedUntil = null,
         ClaimedBy = null,
+        LookedAt = before.LookedAt,
         LastErrorCode = null,
         LastError = null,
         LastErrorFault = null,

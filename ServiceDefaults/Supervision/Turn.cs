@@ -7,7 +7,10 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// <summary>How a turn ended: whether to take the row again, and by when to look at the table.</summary>
 /// <param name="Again">Take it again as soon as there is a slot.</param>
 /// <param name="LookAt">When something of it will be due.</param>
-internal readonly record struct TurnEnd(WorkItem? Again = null, DateTimeOffset? LookAt = null);
+/// <param name="HeldByOther">Another worker has the row.</param>
+/// <param name="TargetFailed">Whether the outside that the last step talked to failed; null when no step ran.</param>
+internal readonly record struct TurnEnd(
+    WorkItem? Again = null, DateTimeOffset? LookAt = null, bool HeldByOther = false, bool? TargetFailed = null);
 
 /// <summary>
 /// One worker's turn with one row: lease, claim, then step after step while the row moves on, each saved with its event
@@ -28,7 +31,7 @@ internal sealed class Turn<TRow, TState>(
     /// <summary>Most steps of one turn; a longer chain gives its slot up in between.</summary>
     public const int StepsPerTurnMax = 32;
 
-    /// <summary>How soon a nudge brings back a row that is failing, or whose lease was refused.</summary>
+    /// <summary>How soon a nudge brings back a row that is failing.</summary>
     public static readonly TimeSpan NudgedRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>How long a step may take to notice that it was cancelled before its slot is given away.</summary>
@@ -51,11 +54,7 @@ internal sealed class Turn<TRow, TState>(
             if (lease is null)
             {
                 meter.LeaseRefused(store.Noun);
-
-                // The holder heard the nudge too and looks again. But a slow Redis refuses leases that nobody holds,
-                // and a holder may have died: the row, which may wait for long, must not have to wait until then.
-                var soon = item.Nudged ? await store.PullForwardAsync(item.Id, NudgedRetry, stopping) : null;
-                return new TurnEnd(LookAt: soon ?? time.GetUtcNow() + Leases.Expiry);
+                return new TurnEnd(HeldByOther: true);
             }
 
             end = await TakeAsync(item, enter, lease, stopping);
@@ -74,19 +73,21 @@ internal sealed class Turn<TRow, TState>(
         WorkItem item, Func<TRow, string?> enter, Lease lease, CancellationToken stopping)
     {
         var claimedFor = lease.InRedis ? Leases.Expiry : _longestDeadline + AbandonAfter;
-        var terms = new ClaimTerms(Worker, claimedFor, item.Nudged, lease.InRedis);
+        var terms = new ClaimTerms(Worker, claimedFor, item.HeardAt, lease.InRedis);
         var row = await store.ClaimAsync(item.Id, terms, stopping);
         if (row is null)
         {
-            return item.Nudged
-                ? new TurnEnd(LookAt: await store.PullForwardAsync(item.Id, NudgedRetry, stopping))
+            return item.HeardAt is { } heardAt
+                ? new TurnEnd(
+                    LookAt: await store.PullForwardAsync(item.Id, heardAt, NudgedRetry, stopping),
+                    HeldByOther: !lease.InRedis)
                 : default;
         }
 
         if (enter(row) is { } fullKey)
         {
             await store.ReleaseAsync(row, dueNow: true, stopping);
-            return new TurnEnd(Again: item with { Nudged = false, Key = fullKey });
+            return new TurnEnd(Again: item with { HeardAt = null, Key = fullKey });
         }
 
         return await RunChainAsync(row, lease, claimedFor, stopping);
@@ -94,6 +95,7 @@ internal sealed class Turn<TRow, TState>(
 
     private async Task<TurnEnd> RunChainAsync(TRow row, Lease lease, TimeSpan claimedFor, CancellationToken stopping)
     {
+        bool? targetFailed = null;
         for (var steps = 0; steps < StepsPerTurnMax; steps++)
         {
             var rule = rules.For(row.State);
@@ -117,29 +119,36 @@ internal sealed class Turn<TRow, TState>(
             {
                 transition = transition with
                 {
-                    After = transition.After with { ClaimedUntil = store.Now + claimedFor, ClaimedBy = Worker },
+                    After = transition.After with
+                    {
+                        ClaimedUntil = store.Now + claimedFor, ClaimedBy = Worker, LookedAt = store.Now,
+                    },
                 };
             }
 
+            targetFailed = transition.Failure is { Fault: Fault.World };
             if (!await SaveAsync(row, rule, transition, stopping))
             {
                 meter.SaveLost(store.Noun);
                 logger.LogInformation(
                     "Looking at {Noun} {Id} again: it was changed while its step ran", store.Noun, row.Id);
                 await store.ReleaseAsync(row, dueNow: false, stopping);
-                return new TurnEnd(Again: new WorkItem(row.Id, false, null));
+                return new TurnEnd(Again: Next(row), TargetFailed: targetFailed);
             }
 
             if (!goesOn)
             {
-                return new TurnEnd(LookAt: transition.After.NextAttemptAt);
+                return new TurnEnd(LookAt: transition.After.NextAttemptAt, TargetFailed: targetFailed);
             }
 
             row = transition.After;
         }
 
-        return new TurnEnd(Again: new WorkItem(row.Id, false, null));
+        return new TurnEnd(Again: Next(row), TargetFailed: targetFailed);
     }
+
+    /// <summary>A row that was just worked on, behind those that wait longer.</summary>
+    private WorkItem Next(TRow row) => new(row.Id, store.Now, true, null, null);
 
     /// <summary>Saves; what PostgreSQL refuses (a constraint the step ran into) is recorded as the step's
     /// failure.</summary>
@@ -309,7 +318,7 @@ internal sealed class Turn<TRow, TState>(
 
         meter.LeaseLost(store.Noun);
         logger.LogInformation("Cutting the step of {Noun} {Id}: its lease was lost", store.Noun, row.Id);
-        return new TurnEnd(Again: new WorkItem(row.Id, false, null));
+        return new TurnEnd(Again: Next(row));
     }
 
     /// <summary>The rule's deadline passed while the step ran.</summary>

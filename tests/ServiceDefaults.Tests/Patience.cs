@@ -6,7 +6,7 @@ namespace Cloud.ServiceDefaults.Tests;
 /// <summary>The token of a test: ends with the test run, or when a signal that the test awaits does not come.</summary>
 internal static class Patience
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     private static readonly ConditionalWeakTable<object, CancellationTokenSource> Sources = [];
 

@@ -26,6 +26,7 @@ CREATE TABLE cluster_installations (
     resource_generation bigint NOT NULL,
     create_time timestamp with time zone NOT NULL,
     delete_time timestamp with time zone,
+    looked_at timestamp with time zone,
     PRIMARY KEY (id),
     FOREIGN KEY (cluster_id) REFERENCES clusters(id)
 );
@@ -72,6 +73,7 @@ CREATE TABLE clusters (
     provision_time timestamp with time zone,
     create_time timestamp with time zone NOT NULL,
     delete_time timestamp with time zone,
+    looked_at timestamp with time zone,
     PRIMARY KEY (id)
 );
 CREATE INDEX clusters_age ON clusters USING btree (create_time, id);

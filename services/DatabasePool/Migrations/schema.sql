@@ -29,6 +29,7 @@ CREATE TABLE database_servers (
     reachable boolean NOT NULL,
     unreachable_reason text NOT NULL,
     open_databases text NOT NULL,
+    looked_at timestamp with time zone,
     PRIMARY KEY (id),
     CHECK ((max_databases > 0)),
     CHECK ((weight > 0))
@@ -65,6 +66,7 @@ CREATE TABLE logical_databases (
     connection_limit integer NOT NULL,
     holder_epoch bigint NOT NULL,
     credentials_issued_at timestamp with time zone,
+    looked_at timestamp with time zone,
     PRIMARY KEY (id),
     FOREIGN KEY (database_server_id) REFERENCES database_servers(id),
     CHECK ((connection_limit > 0))

@@ -41,6 +41,7 @@ CREATE TABLE installations (
     create_time timestamp with time zone NOT NULL,
     update_time timestamp with time zone NOT NULL,
     delete_time timestamp with time zone,
+    looked_at timestamp with time zone,
     PRIMARY KEY (id)
 );
 CREATE INDEX installations_age ON installations USING btree (create_time, id);

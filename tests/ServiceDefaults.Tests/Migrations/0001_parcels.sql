@@ -7,6 +7,7 @@ CREATE TABLE parcels (
     next_attempt_at  timestamptz,
     claimed_until    timestamptz,
     claimed_by       text,
+    looked_at        timestamptz,
     state_since      timestamptz NOT NULL,
     waiting_for      text,
     last_error_code  text,

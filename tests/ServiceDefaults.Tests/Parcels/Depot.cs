@@ -18,6 +18,8 @@ public sealed class Depot : IAsyncDisposable
 {
     private const string Saved = "save.after";
 
+    private static readonly TimeSpan TickReal = TimeSpan.FromMilliseconds(20);
+
     private readonly List<ParcelProcess> _processes = [];
     private readonly TestDatabase _database;
 
@@ -116,6 +118,35 @@ public sealed class Depot : IAsyncDisposable
             await await Task.WhenAny(saved);
             await looked.CancelAsync();
         }
+    }
+
+    /// <summary>Turns the clock in small steps until something has happened, for what begins to wait at a moment that
+    /// the test cannot know.</summary>
+    public async Task TurnClockUntilAsync(Task happened, TimeSpan step, CancellationToken ct)
+    {
+        while (await Task.WhenAny(happened, Task.Delay(TickReal, TimeProvider.System, ct)) != happened)
+        {
+            Clock.Advance(step);
+        }
+
+        await happened;
+    }
+
+    /// <summary>As above, for what nobody signals.</summary>
+    public async Task TurnClockUntilAsync(Func<bool> happened, TimeSpan step, CancellationToken ct)
+    {
+        while (!happened())
+        {
+            await Task.Delay(TickReal, TimeProvider.System, ct);
+            Clock.Advance(step);
+        }
+    }
+
+    /// <summary>Runs SQL as the service's own role.</summary>
+    public async Task ExecuteAsync(string sql, CancellationToken ct)
+    {
+        await using var command = Source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(ct);
     }
 
     /// <summary>A row that nobody is told about, as after a crash between commit and nudge.</summary>

@@ -114,14 +114,8 @@ public sealed class Failing
         var other = await process.Store.AddAsync(Parcel.To("B"), Ct);
         depot.Clock.Advance(TimeSpan.FromSeconds(36));
         // The time of grace begins when the deadline was noticed, which may be after the clock was turned.
-        var delivered = process.UntilAsync(other.Id, ParcelState.Delivered, Ct);
-        var tick = TimeSpan.FromMilliseconds(100);
-        while (await Task.WhenAny(delivered, Task.Delay(tick, TimeProvider.System, Ct)) != delivered)
-        {
-            depot.Clock.Advance(TimeSpan.FromSeconds(1));
-        }
-
-        await delivered;
+        await depot.TurnClockUntilAsync(
+            process.UntilAsync(other.Id, ParcelState.Delivered, Ct), TimeSpan.FromSeconds(1), Ct);
         await process.UntilAsync(deaf.Id, p => p.LastErrorCode == "STEP_DEADLINE", Ct);
     }
 

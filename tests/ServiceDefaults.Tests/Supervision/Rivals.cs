@@ -14,13 +14,19 @@ public sealed class Rivals(ITestOutputHelper output)
 
     private static CancellationToken Ct => Patience.Token;
 
-    [Fact]
-    public async Task A_paused_worker_that_wakes_after_its_lease_is_gone_changes_nothing()
+    [Theory]
+    [InlineData("lease.after")]
+    [InlineData("claim.before")]
+    [InlineData("claim.after")]
+    [InlineData("step.before")]
+    [InlineData("step.after")]
+    [InlineData("save.before")]
+    public async Task A_paused_worker_that_wakes_after_its_lease_is_gone_changes_nothing(string place)
     {
         await using var depot = await Depot.OpenAsync(Ct);
         var paused = await depot.StartAsync(Ct);
         await paused.HearsOthersAsync(Ct);
-        var hold = paused.Faults.HoldAt("save.before");
+        var hold = paused.Faults.HoldAt(place);
         var parcel = await paused.Store.AddAsync(Parcel.To("A"), Ct);
         await hold.ReachedAsync(Ct);
         await depot.LeaseRunsOutAsync(parcel.Id);
@@ -33,26 +39,131 @@ public sealed class Rivals(ITestOutputHelper output)
         await paused.Faults.PassedAsync("lease.release", 1, Ct);
 
         Assert.Equivalent(before, await depot.FindAsync(parcel.Id, Ct));
-        Assert.Equal(2, before!.Epoch);
         Assert.Equal(WholeLife, await depot.HistoryAsync(parcel.Id, Ct));
     }
 
     [Fact]
-    public async Task A_nudge_whose_lease_is_refused_is_not_lost()
+    public async Task A_stale_creation_does_not_make_again_what_a_deletion_removed()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var paused = await depot.StartAsync(Ct);
+        await paused.HearsOthersAsync(Ct);
+        var creating = new TaskCompletionSource();
+        var wake = new TaskCompletionSource();
+        depot.Post.Before = async (_, _) =>
+        {
+            // Frozen just before its call to the outside: it does not see its cancellation either.
+            depot.Post.Before = (_, _) => Task.CompletedTask;
+            creating.SetResult();
+            await wake.Task;
+        };
+        var parcel = await paused.Store.AddAsync(Parcel.To("A"), Ct);
+        await creating.Task.WaitAsync(Ct);
+        await depot.LeaseRunsOutAsync(parcel.Id);
+
+        var other = await depot.StartAsync(Ct);
+        await other.Store.RequestAsync(parcel.Id, p => p with { State = ParcelState.ReturnRequested }, Ct);
+        await other.UntilAsync(parcel.Id, ParcelState.Deleted, Ct);
+        var before = await depot.FindAsync(parcel.Id, Ct);
+        wake.SetResult();
+        await paused.Faults.PassedAsync("lease.release", 1, Ct);
+
+        Assert.Empty(depot.Post.Sent);
+        Assert.Equivalent(before, await depot.FindAsync(parcel.Id, Ct));
+    }
+
+    [Fact]
+    public async Task A_process_that_is_refused_the_lease_asks_PostgreSQL_nothing_and_the_holder_serves_the_nudge()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.ArriveAtOnce = false;
+        var (holder, loser) = await TwoWithParcelWaitingAsync(depot);
+        var parcel = (await holder.Store.InStatesAsync(Ct, ParcelState.InTransit)).Single();
+        var hold = holder.Faults.HoldAt("step.after");
+        var loserWaits = loser.Faults.HoldAt("lease.before");
+        await holder.NudgeAsync(parcel.Id, Ct);
+        await hold.ReachedAsync(Ct);
+        await loserWaits.ReachedAsync(Ct);
+        loserWaits.Release();
+        await loser.Faults.PassedAsync("lease.refused", 1, Ct);
+        Assert.DoesNotContain("claim.before", loser.Faults.Passed);
+        Assert.DoesNotContain("pull-forward.before", loser.Faults.Passed);
+
+        // Only now the parcel arrives, and it is the loser that is told: the holder must look once more.
+        depot.Post.Arrived[parcel.Id] = true;
+        await loser.NudgeAsync(parcel.Id, Ct);
+        await loser.Faults.PassedAsync("lease.refused", 2, Ct);
+        hold.Release();
+        await holder.UntilAsync(parcel.Id, ParcelState.Delivered, Ct);
+    }
+
+    [Fact]
+    public async Task A_nudge_that_another_process_has_served_is_not_served_again()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.ArriveAtOnce = false;
+        var (quick, slow) = await TwoWithParcelWaitingAsync(depot);
+        var waiting = (await quick.Store.InStatesAsync(Ct, ParcelState.InTransit)).Single();
+        var looks = 0;
+        depot.Post.Before = (_, _) => Task.FromResult(Interlocked.Increment(ref looks));
+        var quickHolds = quick.Faults.HoldAt("lease.before");
+        var slowHolds = slow.Faults.HoldAt("lease.before");
+        await quick.NudgeAsync(waiting.Id, Ct);
+        await quickHolds.ReachedAsync(Ct);
+        await slowHolds.ReachedAsync(Ct);
+        depot.Clock.Advance(TimeSpan.FromMilliseconds(1));
+        var released = quick.Faults.TimesPassed("lease.release") + 1;
+        quickHolds.Release();
+        await quick.Faults.PassedAsync("lease.release", released, Ct);
+        await quick.UntilAsync(waiting.Id, p => p.Epoch == waiting.Epoch + 1 && p.ClaimedBy is null, Ct);
+        await depot.LeaseRunsOutAsync(waiting.Id);
+        slowHolds.Release();
+        await slow.Faults.PassedAsync("pull-forward.after", 1, Ct);
+
+        Assert.Equal(1, looks);
+        Assert.Equal(waiting.Epoch + 1, (await depot.FindAsync(waiting.Id, Ct))!.Epoch);
+    }
+
+    [Fact]
+    public async Task A_nudge_whose_lease_a_dead_process_holds_is_served_when_that_runs_out()
     {
         await using var depot = await Depot.OpenAsync(Ct);
         depot.Post.ArriveAtOnce = false;
         var process = await depot.StartAsync(Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
-        await process.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
+        var waiting = await process.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
         await depot.StealLeaseAsync(parcel.Id);
         depot.Post.Arrived[parcel.Id] = true;
+        var refused = process.Faults.TimesPassed("lease.refused") + 1;
         await process.NudgeAsync(parcel.Id, Ct);
-        await process.Faults.PassedAsync("pull-forward.after", 1, Ct);
+        await process.Faults.PassedAsync("lease.refused", refused, Ct);
 
         await depot.LeaseRunsOutAsync(parcel.Id);
-        depot.Clock.Advance(TimeSpan.FromSeconds(2));
-        await process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct);
+        await depot.TurnClockUntilAsync(
+            process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct), TimeSpan.FromMilliseconds(100), Ct);
+        Assert.True(depot.Clock.GetUtcNow() < waiting.NextAttemptAt);
+    }
+
+    [Fact]
+    public async Task A_nudge_whose_step_died_with_its_process_is_served_by_another()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.ArriveAtOnce = false;
+        var faults = new FaultPoints();
+        var dying = await depot.StartAsync(Ct, faults);
+        var parcel = await dying.Store.AddAsync(Parcel.To("A"), Ct);
+        var waiting = await dying.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
+        depot.Post.Arrived[parcel.Id] = true;
+        var hold = faults.HoldAt("step.before");
+        await dying.NudgeAsync(parcel.Id, Ct);
+        await hold.ReachedAsync(Ct);
+        await depot.LeaseRunsOutAsync(parcel.Id);
+
+        var other = await depot.StartAsync(Ct);
+        await depot.TurnClockUntilAsync(
+            other.UntilAsync(parcel.Id, ParcelState.Delivered, Ct), TimeSpan.FromMilliseconds(100), Ct);
+        Assert.True(depot.Clock.GetUtcNow() < waiting.NextAttemptAt);
+        hold.Release();
     }
 
     [Fact]
@@ -148,6 +259,19 @@ public sealed class Rivals(ITestOutputHelper output)
         output.WriteLine($"Crashed at {places.Count} places: {string.Join(", ", places.Distinct())}");
         Assert.Contains("save.before", places);
         Assert.Contains("lease.release", places);
+    }
+
+    /// <summary>Two processes that hear each other, and a parcel on its way that neither is busy with.</summary>
+    private static async Task<(ParcelProcess One, ParcelProcess Two)> TwoWithParcelWaitingAsync(Depot depot)
+    {
+        var one = await depot.StartAsync(Ct);
+        await one.HearsOthersAsync(Ct);
+        var parcel = await one.Store.AddAsync(Parcel.To("A"), Ct);
+        await one.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
+        await one.Faults.PassedAsync("lease.release", 1, Ct);
+        var two = await depot.StartAsync(Ct);
+        await two.HearsOthersAsync(Ct);
+        return (one, two);
     }
 
     private static async Task LiveAndDieAsync(FaultPoints faults, CancellationToken ct)

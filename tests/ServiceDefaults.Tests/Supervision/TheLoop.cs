@@ -171,6 +171,51 @@ public sealed class TheLoop
     }
 
     [Fact]
+    public async Task A_hanging_target_with_more_rows_than_one_look_takes_hides_nobody()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var release = new TaskCompletionSource();
+        depot.Post.Before = (parcel, ct) => parcel.Depot == "hanging" ? release.Task.WaitAsync(ct) : Task.CompletedTask;
+        var due = Parcel.To("A") with { NextAttemptAt = depot.Clock.GetUtcNow() };
+        for (var n = 0; n < Supervisor<Parcel, ParcelState>.RowsPerLookMax + 10; n++)
+        {
+            await depot.InsertSilentlyAsync(
+                due with { Id = $"{n}", Address = $"hanging {n}", Depot = "hanging" }, Ct);
+        }
+
+        depot.Clock.Advance(TimeSpan.FromSeconds(1));
+        var last = await depot.InsertSilentlyAsync(due with { Id = "last", Depot = "quick" }, Ct);
+        var process = await depot.StartAsync(Ct, limits: options =>
+        {
+            options.StepsAtOnce = 4;
+            options.BulkheadBy = row => row.Depot;
+            options.StepsAtOncePerKey = 2;
+        });
+        await process.UntilAsync(last.Id, ParcelState.Delivered, Ct);
+        release.SetResult();
+    }
+
+    [Fact]
+    public async Task A_row_that_nobody_nudges_gets_its_turn_while_nudges_take_every_slot()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.ArriveAtOnce = false;
+        var process = await depot.StartAsync(Ct, limits: options => options.StepsAtOnce = 1);
+        var busy = await process.Store.AddAsync(Parcel.To("busy"), Ct);
+        await process.UntilAsync(busy.Id, p => p.WaitingFor is not null, Ct);
+        var quiet = await depot.InsertSilentlyAsync(
+            Parcel.To("quiet") with { NextAttemptAt = depot.Clock.GetUtcNow() }, Ct);
+
+        // Every step of the busy row nudges it again: the one slot is never free.
+        depot.Post.Before = (parcel, ct) =>
+            parcel.Id == busy.Id ? process.NudgeAsync(busy.Id, ct) : Task.CompletedTask;
+        await process.NudgeAsync(busy.Id, Ct);
+        await depot.TurnClockUntilAsync(
+            process.UntilAsync(quiet.Id, p => p.WaitingFor is not null, Ct), TimeSpan.FromSeconds(1), Ct);
+        depot.Post.Before = (_, _) => Task.CompletedTask;
+    }
+
+    [Fact]
     public async Task A_stopping_process_hands_its_row_over_at_once()
     {
         await using var depot = await Depot.OpenAsync(Ct);

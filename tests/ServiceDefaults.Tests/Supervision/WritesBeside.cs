@@ -59,9 +59,9 @@ public sealed class WritesBeside
         {
             await using var command = new NpgsqlCommand(
                 """
-                INSERT INTO parcels (id, state, version, epoch, attempts, state_since, address,
-                    weight, fragile, stamps, stops, tags)
-                SELECT $2, 'deleted', 1, 0, 0, state_since, $2, weight, fragile, stamps, stops, tags
+                INSERT INTO parcels (id, state, version, epoch, attempts, state_since, create_time,
+                    address, weight, fragile, stamps, stops, tags)
+                SELECT $2, 'deleted', 1, 0, 0, state_since, create_time, $2, weight, fragile, stamps, stops, tags
                 FROM parcels WHERE id = $1
                 """,
                 transaction.Connection,

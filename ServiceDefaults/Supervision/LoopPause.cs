@@ -1,0 +1,74 @@
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace Cloud.ServiceDefaults.Supervision;
+
+/// <summary>How a loop bears what it cannot change, such as PostgreSQL away or refusing: it pauses, doubling up to a
+/// limit, says so once in the log and as long as it lasts in the health, and says when it goes on. Whatever the
+/// trouble, it never ends the process: the other loops may be well.</summary>
+internal sealed class LoopPause(
+    string loop, TimeSpan first, TimeSpan longest, LoopHealth health, TimeProvider time, ILogger logger)
+{
+    private readonly Lock _gate = new();
+    private TimeSpan _pause;
+    private DateTimeOffset _since;
+
+    /// <summary>Until when the loop pauses; in the past when it does not.</summary>
+    public DateTimeOffset Until { get; private set; }
+
+    /// <summary>Whether the loop pauses now.</summary>
+    public bool IsActive => Until > time.GetUtcNow();
+
+    /// <summary>Something failed: pause, longer than the last time. While it pauses already, nothing changes.</summary>
+    public void Begin(Exception reason)
+    {
+        var now = time.GetUtcNow();
+        lock (_gate)
+        {
+            if (Until > now)
+            {
+                return;
+            }
+
+            if (_pause == TimeSpan.Zero)
+            {
+                _since = now;
+                Log(reason);
+            }
+
+            _pause = _pause == TimeSpan.Zero ? first : _pause * 2 < longest ? _pause * 2 : longest;
+            Until = now + _pause;
+            health.Pauses(new PausedLoop(loop, _since, reason.Message));
+        }
+    }
+
+    /// <summary>It works: the next trouble begins with a short pause again.</summary>
+    public void End()
+    {
+        lock (_gate)
+        {
+            if (_pause == TimeSpan.Zero)
+            {
+                return;
+            }
+
+            var trouble = time.GetUtcNow() - _since;
+            logger.LogInformation("Resuming {Loop} after {Trouble:0} s", loop, trouble.TotalSeconds);
+            _pause = TimeSpan.Zero;
+            Until = default;
+            health.Runs(loop);
+        }
+    }
+
+    private void Log(Exception reason)
+    {
+        if (reason is RpcException || DatabaseTrouble.IsAway(reason))
+        {
+            logger.LogWarning("Pausing {Loop} until it works: {Reason}", loop, reason.Message);
+        }
+        else
+        {
+            logger.LogError(reason, "Pausing {Loop} until it works", loop);
+        }
+    }
+}

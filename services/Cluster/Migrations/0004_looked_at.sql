@@ -1,0 +1,3 @@
+-- When a worker last began to look at a row: what tells a nudge that was served from one that was not.
+ALTER TABLE clusters ADD COLUMN looked_at timestamptz;
+ALTER TABLE cluster_installations ADD COLUMN looked_at timestamptz;

@@ -1,0 +1,2 @@
+-- When a worker last began to look at a row: what tells a nudge that was served from one that was not.
+ALTER TABLE installations ADD COLUMN looked_at timestamptz;
