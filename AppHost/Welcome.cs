@@ -51,13 +51,15 @@ internal sealed class Welcome(ResourceNotificationService notifications, World w
     private string Prefix => world.PortOffset == 0 ? "" : $"CLOUD_PORT_OFFSET={world.OffsetText} ";
 }
 
-/// <summary>Adds what accompanies the programs: <see cref="Welcome"/>, and what only Aspire needs.</summary>
+/// <summary>Adds what accompanies the programs: <see cref="Welcome"/>, <see cref="ScrapeTargets"/>, and what only
+/// Aspire needs.</summary>
 internal static class WelcomeExtensions
 {
     public static void AddWelcome(this IDistributedApplicationBuilder builder, World world)
     {
         builder.Services.AddSingleton(world);
         builder.Services.AddHostedService<Welcome>();
+        builder.Services.AddHostedService<ScrapeTargets>();
 #if GENUINE_ASPIRE
         builder.Services.AddHostedService<Revival>();
 #endif

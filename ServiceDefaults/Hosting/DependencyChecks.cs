@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 
 namespace Cloud.ServiceDefaults.Hosting;
@@ -37,4 +38,29 @@ internal sealed class RedisCheck(RedisLink redis) : IHealthCheck
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Degraded(
                 "Redis does not answer: leases and nudges fall back to PostgreSQL and the sweep."));
+}
+
+/// <summary>A service that stops hands its work over and takes no more.</summary>
+internal sealed class StoppingCheck(IHostApplicationLifetime lifetime) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested
+            ? HealthCheckResult.Unhealthy("The service is stopping; another replica takes over.")
+            : HealthCheckResult.Healthy());
+}
+
+/// <summary>A loop that pauses, because what it needs fails, keeps its work waiting.</summary>
+internal sealed class LoopCheck(LoopHealth loops) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var paused = loops.Paused;
+        return Task.FromResult(paused.Count == 0
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Degraded("These loops pause: " + string.Join("; ", paused.Select(Words))));
+    }
+
+    private static string Words(PausedLoop loop) => $"{loop.Name} since {loop.Since:u} ({loop.Reason})";
 }

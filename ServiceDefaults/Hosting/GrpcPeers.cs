@@ -3,6 +3,7 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Cloud.ServiceDefaults.Hosting;
 
@@ -21,15 +22,27 @@ public static class GrpcPeers
     /// <summary>Registers a typed client of a service by its discovery name; its endpoint <c>grpc</c> is looked up as
     /// <c>services:&lt;name&gt;:grpc:0</c>. Calls carry the actor and the trace; a unary call without a deadline gets
     /// <see cref="DeadlineDefault"/>; reads are tried again twice when the peer is unavailable. Nothing else is: the
-    /// pass retries.</summary>
+    /// pass retries. Health says when the peer is away.</summary>
     public static IHttpClientBuilder AddGrpcPeer<TClient>(this IServiceCollection services, string serviceName)
         where TClient : ClientBase
     {
+        services.TryAddKeyedSingleton(serviceName, (_, _) => new SocketsHttpHandler
+        {
+            EnableMultipleHttp2Connections = true,
+            ConnectTimeout = TimeSpan.FromSeconds(3),
+            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+        });
+        services.AddGrpcClient<Grpc.Health.V1.Health.HealthClient>(
+            PeerCheck.ClientName(serviceName), options => options.Address = AddressOf(serviceName))
+            .OverConnectionTo(serviceName);
+        services.AddPeerCheck(serviceName);
         var retries = RetriesOf(typeof(TClient));
         return services
             .AddGrpcClient<TClient>(options =>
             {
-                options.Address = new Uri($"http://_grpc.{serviceName}");
+                options.Address = AddressOf(serviceName);
                 options.ChannelOptionsActions.Add(channel =>
                 {
                     channel.MaxReceiveMessageSize = MessageBytesMax;
@@ -37,20 +50,21 @@ public static class GrpcPeers
                     channel.ServiceConfig = retries;
                 });
             })
-            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
-            {
-                EnableMultipleHttp2Connections = true,
-                ConnectTimeout = TimeSpan.FromSeconds(3),
-                KeepAlivePingDelay = TimeSpan.FromSeconds(30),
-                KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
-                PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-            })
+            .OverConnectionTo(serviceName)
             .AddInterceptor(() => new PeerInterceptor());
     }
 
     /// <summary>Whether an RPC only reads, by its name.</summary>
     internal static bool IsRead(string method) =>
         ReadPrefixes.Any(prefix => method.StartsWith(prefix, StringComparison.Ordinal));
+
+    private static Uri AddressOf(string serviceName) => new($"http://_grpc.{serviceName}");
+
+    /// <summary>All clients of a peer share one connection pool, which lives as long as the process.</summary>
+    private static IHttpClientBuilder OverConnectionTo(this IHttpClientBuilder client, string serviceName) => client
+        .ConfigurePrimaryHttpMessageHandler(
+            provider => provider.GetRequiredKeyedService<SocketsHttpHandler>(serviceName))
+        .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
 
     private static ServiceConfig RetriesOf(Type client)
     {

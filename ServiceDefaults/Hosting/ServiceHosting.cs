@@ -2,11 +2,9 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using Cloud.Protos.Metrics.V1;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -23,8 +21,6 @@ public static class ServiceHosting
     private const string DatabaseConnection = "cloud-db";
     private const string RedisConnection = "redis";
     private const string MetricsService = "metrics";
-    private const string ReadyTag = "ready";
-    private const string LiveTag = "live";
     private const int AutoPrepareMax = 100;
 
     private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(15);
@@ -46,6 +42,7 @@ public static class ServiceHosting
             host.ServicesStopConcurrently = true;
             host.ShutdownTimeout = StopWithin;
         });
+        services.AddHostedService<Draining>();
         services.AddSingleton(new MigrationSource(migrations ?? Assembly.GetCallingAssembly()));
         builder.AddTelemetry(name);
         // Each statement and request is a span already; as log lines they would bury what matters.
@@ -53,7 +50,7 @@ public static class ServiceHosting
         AddStorage(builder, name);
         services.AddSupervision();
         AddGrpc(services);
-        AddHealth(services);
+        services.AddHealth();
         services.AddServiceDiscovery();
         services.ConfigureHttpClientDefaults(http => http.AddServiceDiscovery());
         KeyRing.AddTo(services, builder.Configuration, name);
@@ -64,20 +61,11 @@ public static class ServiceHosting
     /// reflection.</summary>
     public static WebApplication MapServiceDefaults(this WebApplication app)
     {
-        app.MapHealthChecks("/health", Answering(ReadyTag));
-        app.MapHealthChecks("/health/ready", Answering(ReadyTag));
-        app.MapHealthChecks("/health/live", Answering(LiveTag));
+        app.MapHealth();
         app.MapPrometheusScrapingEndpoint("/metrics");
-        app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
         return app;
     }
-
-    private static HealthCheckOptions Answering(string tag) => new()
-    {
-        Predicate = check => check.Tags.Contains(tag),
-        ResponseWriter = HealthReply.WriteAsync,
-    };
 
     private static void AddStorage(WebApplicationBuilder builder, string name)
     {
@@ -147,13 +135,5 @@ public static class ServiceHosting
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
             kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
         });
-    }
-
-    private static void AddHealth(IServiceCollection services)
-    {
-        services.AddGrpcHealthChecks()
-            .AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag])
-            .AddCheck<PostgresCheck>("postgresql", tags: [ReadyTag])
-            .AddCheck<RedisCheck>("redis", HealthStatus.Degraded, [ReadyTag]);
     }
 }

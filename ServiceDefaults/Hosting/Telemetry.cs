@@ -27,6 +27,7 @@ internal static class Telemetry
                 .AddRuntimeInstrumentation()
                 .AddMeter(SupervisionMeter.Name)
                 .AddMeter(StorageMeter.Name)
+                .AddMeter(HealthGauge.MeterName)
                 .AddPrometheusExporter());
         if (!export)
         {

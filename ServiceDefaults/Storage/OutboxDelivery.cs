@@ -10,7 +10,7 @@ namespace Cloud.ServiceDefaults.Storage;
 /// left behind; processes take turns on advisory locks in PostgreSQL, so no leader is elected and Redis is not needed.
 /// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is
 /// delivered at least once, in the order of sequence, and taken in once (the receiver skips what it knows).</para>
-/// <para>Crash after the commit, before the numbering: another process's next numbering, or the sweep, takes them
+/// <para>A process that stops sends what is there when its work has ended. Crash after the commit, before the numbering: another process's next numbering, or the sweep, takes them
 /// along. Crash after delivery, before the mark: they are sent again and skipped. Receiver away: retried with
 /// doubling waits up to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own.
 /// Receiver knows less than was delivered (it was restored from a backup): delivery goes back to where it says; what
@@ -18,7 +18,7 @@ namespace Cloud.ServiceDefaults.Storage;
 /// sequences with other events and begins a generation of this source; it is noted here, so that positions of before
 /// are too old for watchers.</para>
 /// </summary>
-internal sealed class OutboxDelivery : BackgroundService
+internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleService
 {
     /// <summary>Events per delivery; the receiver takes at most 500.</summary>
     public const int EventsPerDeliveryMax = 200;
@@ -26,6 +26,9 @@ internal sealed class OutboxDelivery : BackgroundService
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RetryLongest = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long the last delivery of a stopping process may take.</summary>
+    private static readonly TimeSpan FlushWithin = TimeSpan.FromSeconds(3);
 
     private readonly OutboxStore _outbox;
     private readonly OutboxSignal _signal;
@@ -58,6 +61,34 @@ internal sealed class OutboxDelivery : BackgroundService
     {
         _numbered.Dispose();
         base.Dispose();
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>When requests and steps have ended: sends what their last commits left, so that readers of the feed
+    /// need not wait for another process's sweep.</summary>
+    public async Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        if (!_schema.IsReady)
+        {
+            return;
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(FlushWithin);
+        try
+        {
+            await NumberAllAsync(limit.Token);
+            await DeliverAllAsync(limit.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException || DatabaseTrouble.IsAway(e))
+        {
+            _logger.LogInformation("Leaving events to another process: {Reason}", e.Message);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

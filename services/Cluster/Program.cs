@@ -26,6 +26,7 @@ services.AddSingleton<PodTroubles>();
 services.AddSingleton<ClusterViews>();
 services.AddSingleton<ClusterFeed>();
 services.AddSingleton<ClusterWhy>();
+services.AddDegradation<ClusterCheck>("clusters");
 
 services.AddSingleton<PlacementStore>();
 

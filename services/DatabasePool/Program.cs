@@ -16,6 +16,7 @@ services.AddSupervisor<DatabaseServer, DatabaseServerState, DatabaseServerStore,
 services.AddSingleton<Registration>();
 services.AddSingleton<Cloud.DatabaseServers.Deletion>();
 services.AddSingleton<DatabaseServerWatch>();
+services.AddDegradation<DatabaseServerCheck>("database servers");
 
 services.AddSupervisor<LogicalDatabase, LogicalDatabaseState, LogicalDatabaseStore, LogicalDatabaseRules>(options =>
 {

@@ -26,6 +26,12 @@ public sealed record ResourceStateSnapshot(string Text)
 /// <summary>A named fact about a running resource, e.g. <c>executable.pid</c>.</summary>
 public sealed record ResourcePropertySnapshot(string Name, object? Value);
 
+/// <summary>Where one endpoint of a replica is.</summary>
+/// <param name="Name">The endpoint's; followed by <c>target port</c> for the replica's own, behind the proxy.</param>
+/// <param name="Url">Its address.</param>
+/// <param name="IsInternal">Whether others are meant to use the proxy instead.</param>
+public sealed record UrlSnapshot(string? Name, string Url, bool IsInternal);
+
 /// <summary>How one replica of a resource is.</summary>
 public sealed record CustomResourceSnapshot
 {
@@ -36,6 +42,8 @@ public sealed record CustomResourceSnapshot
     public int? ExitCode { get; init; }
 
     public IReadOnlyList<ResourcePropertySnapshot> Properties { get; init; } = [];
+
+    public IReadOnlyList<UrlSnapshot> Urls { get; init; } = [];
 }
 
 /// <summary>A replica changed.</summary>

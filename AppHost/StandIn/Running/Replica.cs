@@ -172,7 +172,15 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
             ExitCode = exitCode,
             HealthStatus = running ? IsHealthy ? HealthStatus.Healthy : HealthStatus.Unhealthy : null,
             Properties = _process is { } process ? [new("executable.pid", process.Id)] : [],
+            Urls = [.. Resource.Annotations.OfType<EndpointAnnotation>().SelectMany(UrlsOf)],
         }));
+    }
+
+    private IEnumerable<UrlSnapshot> UrlsOf(EndpointAnnotation endpoint)
+    {
+        yield return new(endpoint.Name, $"{endpoint.UriScheme}://127.0.0.1:{endpoint.AllocatedEndpoint!.Port}", false);
+        yield return new(
+            $"{endpoint.Name} target port", $"{endpoint.UriScheme}://127.0.0.1:{targetPort(endpoint.Name)}", true);
     }
 
     private void Say(string what) => context.Log.LogInformation("{Resource,-16} {What}", id, what);

@@ -24,7 +24,7 @@ public sealed class ClusterWatch
 
     public ClusterWatch(Cluster cluster, KubernetesApi api, TimeProvider time, ILogger<ClusterWatch> log)
     {
-        (ClusterId, Revision, Api) = (cluster.Id, cluster.KubeconfigRevision, api);
+        (ClusterId, DisplayName, Revision, Api) = (cluster.Id, cluster.DisplayName, cluster.KubeconfigRevision, api);
         Seen = new Pulse(time);
         var everything = new ReflectorOptions();
         var labelled = new ReflectorOptions { Selection = new(LabelSelector: Manifests.ClusterInstallationLabel) };
@@ -45,6 +45,9 @@ public sealed class ClusterWatch
     }
 
     public string ClusterId { get; }
+
+    /// <summary>For people; the name it had when the watch began.</summary>
+    public string DisplayName { get; }
 
     /// <summary>Of the kubeconfig that it uses.</summary>
     public int Revision { get; }

@@ -71,6 +71,12 @@ public sealed class DatabaseServerStore(Database database)
         return (await CountedAsync(tx, servers, ct)).SingleOrDefault();
     }
 
+    /// <summary>Live servers that were looked at and cannot be used now.</summary>
+    public Task<IReadOnlyList<DatabaseServer>> AwayAsync(CancellationToken ct) =>
+        SelectAsync(
+            "WHERE state = 'provisioning-failed' OR (state = 'stable' AND NOT reachable) ORDER BY create_time, id",
+            null, ct);
+
     /// <inheritdoc/>
     protected override DatabaseServer Stamp(DatabaseServer row, DateTimeOffset now) => row with { UpdateTime = now };
 

@@ -111,6 +111,10 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
         Assert.Equal("CLUSTER_UNREACHABLE", silent.Progress.LastError.Code);
         Assert.True(silent.Progress.LastError.Retryable);
         Assert.False(silent.Reachable);
+        using var http = world.Service.CreateClient();
+        var health = await http.GetStringAsync(new Uri("/health", UriKind.Relative), Ct);
+        Assert.StartsWith("{\"status\":\"degraded\"", health, StringComparison.Ordinal);
+        Assert.Contains($"These do not: {silent.DisplayName} (", health, StringComparison.Ordinal);
 
         await world.Clusters.DeleteClusterAsync(new() { Name = imported.Name }, cancellationToken: Ct);
         await world.ClusterUntilAsync(imported.Name, c => c.State == "deleted", Ct);

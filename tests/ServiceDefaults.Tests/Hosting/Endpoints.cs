@@ -22,11 +22,15 @@ public sealed class Endpoints
         var process = await depot.StartAsync(Ct);
         await process.HearsOthersAsync(Ct);
         Assert.Equal(
-            """{"status":"Healthy","checks":[{"name":"postgresql","status":"Healthy"},"""
-                + """{"name":"redis","status":"Healthy"}]}""",
+            """{"status":"ready","checks":[{"name":"loops","status":"ready"},"""
+                + """{"name":"postgresql","status":"ready"},{"name":"redis","status":"ready"},{"name":"stopping","status":"ready"}]}""",
+            await GetAsync(process, "/health", HttpStatusCode.OK));
+        Assert.Equal(
+            """{"status":"ready","checks":[{"name":"postgresql","status":"ready"},"""
+                + """{"name":"stopping","status":"ready"}]}""",
             await GetAsync(process, "/health/ready", HttpStatusCode.OK));
         Assert.Equal(
-            """{"status":"Healthy","checks":[{"name":"self","status":"Healthy"}]}""",
+            """{"status":"ready","checks":[{"name":"self","status":"ready"}]}""",
             await GetAsync(process, "/health/live", HttpStatusCode.OK));
     }
 
@@ -38,15 +42,16 @@ public sealed class Endpoints
         var process = await depot.StartAsync(Ct);
         await process.DeliverAsync("A", Ct);
         using var health = JsonDocument.Parse(await GetAsync(process, "/health", HttpStatusCode.OK));
-        Assert.Equal("Degraded", health.RootElement.GetProperty("status").GetString());
-        var redis = health.RootElement.GetProperty("checks")[1];
+        Assert.Equal("degraded", health.RootElement.GetProperty("status").GetString());
+        var redis = health.RootElement.GetProperty("checks")[2];
+        await GetAsync(process, "/health/ready", HttpStatusCode.OK);
         Assert.Equal("redis", redis.GetProperty("name").GetString());
         Assert.StartsWith("Redis does not answer", redis.GetProperty("reason").GetString(), StringComparison.Ordinal);
 
         depot.Redis.Start();
         await process.HearsOthersAsync(Ct);
         var again = await GetAsync(process, "/health", HttpStatusCode.OK);
-        Assert.DoesNotContain("Degraded", again, StringComparison.Ordinal);
+        Assert.DoesNotContain("degraded", again, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,6 +75,9 @@ public sealed class Endpoints
             "http://localhost", new GrpcChannelOptions { HttpHandler = process.Handler });
         var health = await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest(), cancellationToken: Ct);
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
+        var named = await new Health.HealthClient(channel).CheckAsync(
+            new HealthCheckRequest { Service = "grpc.health.v1.Health" }, cancellationToken: Ct);
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, named.Status);
 
         var reflection = new ServerReflection.ServerReflectionClient(channel);
         using var call = reflection.ServerReflectionInfo(cancellationToken: Ct);

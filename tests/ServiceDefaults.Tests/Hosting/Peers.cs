@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -73,18 +74,54 @@ public sealed class Peers
         Assert.Equal(0, feed.RefusalsLeft);
     }
 
+    [Fact]
+    public async Task A_peer_that_is_away_or_not_ready_degrades_a_service_which_stays_ready()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var port = PostgresProcess.FreePort();
+        var process = await depot.StartAsync(Ct, configure: services =>
+        {
+            Address(services, $"http://127.0.0.1:{port}");
+            services.AddGrpcPeer<FleetService.FleetServiceClient>("metrics");
+            services.AddGrpcPeer<EventIngestionService.EventIngestionServiceClient>("metrics");
+        });
+        using var http = new HttpClient(process.Handler) { BaseAddress = new Uri("http://localhost") };
+        Assert.Contains(
+            """{"name":"peer metrics","status":"degraded","reason":"metrics does not answer (Unavailable: """,
+            await http.GetStringAsync(new Uri("/health", UriKind.Relative), Ct),
+            StringComparison.Ordinal);
+        await http.GetStringAsync(new Uri("/health/ready", UriKind.Relative), Ct);
+
+        var isReady = false;
+        await using var metrics = await ServeAsync(new Feed(), port, () => isReady);
+        Assert.Contains(
+            """{"name":"peer metrics","status":"degraded","reason":"metrics is not ready""",
+            await http.GetStringAsync(new Uri("/health", UriKind.Relative), Ct),
+            StringComparison.Ordinal);
+
+        isReady = true;
+        Assert.Contains(
+            """{"name":"peer metrics","status":"ready"}""",
+            await http.GetStringAsync(new Uri("/health", UriKind.Relative), Ct),
+            StringComparison.Ordinal);
+    }
+
     private static void Address(IServiceCollection services, string url) => services.AddSingleton<IConfiguration>(
         new ConfigurationBuilder().AddInMemoryCollection([new("services:metrics:grpc:0", url)]).Build());
 
-    private static async Task<WebApplication> ServeAsync(Feed feed)
+    private static async Task<WebApplication> ServeAsync(
+        Feed feed, int? port = null, Func<bool>? isReady = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-            IPAddress.Loopback, PostgresProcess.FreePort(), listen => listen.Protocols = HttpProtocols.Http2));
+            IPAddress.Loopback, port ?? PostgresProcess.FreePort(), listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
+        builder.Services.AddGrpcHealthChecks().AddCheck(
+            "itself", () => isReady?.Invoke() ?? true ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy());
         builder.Services.AddSingleton(feed);
         var app = builder.Build();
+        app.MapGrpcHealthChecksService();
         app.MapGrpcService<Ingestion>();
         app.MapGrpcService<Fleet>();
         await app.StartAsync(Ct);
