@@ -1,7 +1,6 @@
 using System.Globalization;
 using Cloud.LogicalDatabases;
 using Cloud.Providers;
-using Cloud.Requests;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Google.Protobuf.WellKnownTypes;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Cloud.DatabaseServers;
-using Cloud.Requests;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;

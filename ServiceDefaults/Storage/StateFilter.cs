@@ -1,7 +1,4 @@
-using Cloud.ServiceDefaults.Hosting;
-using Cloud.ServiceDefaults.Storage;
-
-namespace Cloud.Requests;
+namespace Cloud.ServiceDefaults.Storage;
 
 /// <summary>States in the filters of lists.</summary>
 public static class StateFilter
