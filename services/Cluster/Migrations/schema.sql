@@ -89,9 +89,10 @@ CREATE TABLE installation_epochs (
 CREATE TABLE placement_waits (
     installation_id text NOT NULL,
     since timestamp with time zone NOT NULL,
+    told_at timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
     PRIMARY KEY (installation_id)
 );
-CREATE INDEX placement_waits_age ON placement_waits USING btree (since);
+CREATE INDEX placement_waits_in_turn ON placement_waits USING btree (told_at, since);
 
 CREATE TABLE reservations (
     installation_id text NOT NULL,

@@ -13,8 +13,8 @@ namespace Cloud.Placement;
 /// </summary>
 public sealed class PlacementStore(Database database)
 {
-    /// <summary>Most installations that are told at once when there is room; the next change of room tells the
-    /// next.</summary>
+    /// <summary>Most installations that are told at once when there is room. Each of them that has asked again, with or
+    /// without success, passes it on to the next, until all who waited then were told once.</summary>
     public const int ToldAtOnceMax = 50;
 
     /// <summary>Noun of the installation service's nudges.</summary>
@@ -140,30 +140,53 @@ public sealed class PlacementStore(Database database)
         if (released > 0) await TellWaitingAsync(transaction, ct);
     }
 
-    /// <summary>Remembers that an installation found no room.</summary>
-    public static Task WaitAsync(DatabaseTransaction transaction, string installationId, CancellationToken ct) =>
-        transaction.Connection.ExecuteAsync(new CommandDefinition(
-            "INSERT INTO placement_waits (installation_id, since) VALUES (@installationId, @now) "
-            + "ON CONFLICT DO NOTHING",
-            new { installationId, now = transaction.Now }, transaction.Transaction, cancellationToken: ct));
-
-    /// <summary>Nudges those who wait for room, the longest waiting first, once the transaction is committed.</summary>
-    public static async Task TellWaitingAsync(DatabaseTransaction transaction, CancellationToken ct)
+    /// <summary>Remembers that an installation found no room; if it was told that there is some, the next one may fit
+    /// where it did not.</summary>
+    public static async Task WaitAsync(DatabaseTransaction transaction, string installationId, CancellationToken ct)
     {
-        var waiting = await transaction.Connection.QueryAsync<string>(new CommandDefinition(
-            "SELECT installation_id FROM placement_waits ORDER BY since LIMIT @ToldAtOnceMax",
-            new { ToldAtOnceMax }, transaction.Transaction, cancellationToken: ct));
-        foreach (var id in waiting) transaction.NudgeAfterCommit(new Nudge(InstallationNoun, id));
+        var toldAt = await transaction.Connection.ExecuteScalarAsync<DateTime>(new CommandDefinition(
+            """
+            INSERT INTO placement_waits AS waiting (installation_id, since) VALUES (@installationId, @now)
+            ON CONFLICT (installation_id) DO UPDATE SET since = waiting.since RETURNING told_at
+            """,
+            new { installationId, now = transaction.Now }, transaction.Transaction, cancellationToken: ct));
+        await TellWaitingAsync(transaction, toldAt, atOnce: 1, ct);
+    }
+
+    /// <summary>Nudges those who wait for room, once the transaction is committed: who was told longest ago first, of
+    /// them who waits longest.</summary>
+    public static Task TellWaitingAsync(DatabaseTransaction transaction, CancellationToken ct) =>
+        TellWaitingAsync(transaction, transaction.Now.UtcDateTime, ToldAtOnceMax, ct);
+
+    /// <summary>Tells those who were not told since a change of room.</summary>
+    /// <param name="changedAt">When that was: who is told gets this as the time of it, so that all of one change are
+    /// told once.</param>
+    private static async Task TellWaitingAsync(
+        DatabaseTransaction transaction, DateTime changedAt, int atOnce, CancellationToken ct)
+    {
+        if (changedAt == DateTime.MinValue) return; // never told, hence nothing to pass on
+        var told = await transaction.Connection.QueryAsync<string>(new CommandDefinition(
+            """
+            UPDATE placement_waits SET told_at = @changedAt WHERE installation_id IN (
+                SELECT installation_id FROM placement_waits WHERE told_at < @changedAt
+                ORDER BY told_at, since LIMIT @atOnce FOR UPDATE SKIP LOCKED)
+            RETURNING installation_id
+            """,
+            new { changedAt, atOnce }, transaction.Transaction, cancellationToken: ct));
+        foreach (var id in told) transaction.NudgeAfterCommit(new Nudge(InstallationNoun, id));
     }
 
     /// <summary>As above, when what changed is not in a transaction of ours.</summary>
     public Task TellWaitingAsync(CancellationToken ct) => database.InTransactionAsync(TellWaitingAsync, ct);
 
-    private static Task<int> ForgetWaitAsync(
-        DatabaseTransaction transaction, string installationId, CancellationToken ct) =>
-        transaction.Connection.ExecuteAsync(new CommandDefinition(
-            "DELETE FROM placement_waits WHERE installation_id = @installationId",
-            new { installationId }, transaction.Transaction, cancellationToken: ct));
+    private static async Task ForgetWaitAsync(
+        DatabaseTransaction transaction, string installationId, CancellationToken ct)
+    {
+        if (await transaction.Connection.ExecuteScalarAsync<DateTime?>(new CommandDefinition(
+            "DELETE FROM placement_waits WHERE installation_id = @installationId RETURNING told_at",
+            new { installationId }, transaction.Transaction, cancellationToken: ct)) is { } toldAt)
+            await TellWaitingAsync(transaction, toldAt, atOnce: 1, ct);
+    }
 
     private static string SumSql(string where) =>
         $"""

@@ -81,6 +81,8 @@ CREATE TABLE room_requests (
     installation_id text NOT NULL,
     first_refused_at timestamp with time zone NOT NULL,
     last_refused_at timestamp with time zone NOT NULL,
+    told_at timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
     PRIMARY KEY (installation_id)
 );
-CREATE INDEX room_requests_by_age ON room_requests USING btree (first_refused_at);
+CREATE INDEX room_requests_by_age ON room_requests USING btree (last_refused_at);
+CREATE INDEX room_requests_in_turn ON room_requests USING btree (told_at, first_refused_at);

@@ -5,6 +5,7 @@ using Cloud.Simulator.ApiServers;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
+using PlacementStore = Cloud.Placement.PlacementStore;
 
 namespace Cloud.ClusterTests.Placement;
 
@@ -105,6 +106,33 @@ public sealed class PlacementTests
             cancellationToken: Ct);
         await told.AgainAsync(Ct);
         Assert.Equal(cluster.Name, (await world.PlaceAsync(Ct, told.Id)).Cluster);
+    }
+
+    [Fact]
+    public async Task Who_is_told_of_room_and_has_asked_passes_it_on_to_those_behind()
+    {
+        await using var world = await ClusterWorld.OfAsync(Small);
+        await world.StableClusterAsync("small", Ct);
+        var first = ResourceId.New();
+        await world.PlaceAsync(Ct, first);
+        for (var n = 1; n < Fitting; n++) await world.PlaceAsync(Ct);
+        var waiting = new List<Told>();
+        for (var n = 0; n < PlacementStore.ToldAtOnceMax + 2; n++)
+        {
+            waiting.Add(new Told(world, ResourceId.New()));
+            Assert.Equal(NoRoom, (await Refusal.OfAsync(world.PlaceAsync(Ct, waiting[^1].Id))).Reason);
+        }
+
+        await world.Placements.ReleasePlacementAsync(
+            new() { Installation = $"installations/{first}", InstallationEpoch = 1 }, cancellationToken: Ct);
+        await waiting[0].AgainAsync(Ct);
+        Assert.False(waiting[^2].WasTold || waiting[^1].WasTold);
+
+        await world.PlaceAsync(Ct, waiting[0].Id);
+        await waiting[^2].AgainAsync(Ct);
+        Assert.False(waiting[^1].WasTold);
+        Assert.Equal(NoRoom, (await Refusal.OfAsync(world.PlaceAsync(Ct, waiting[1].Id))).Reason);
+        await waiting[^1].AgainAsync(Ct);
     }
 
     [Fact]
@@ -244,6 +272,8 @@ public sealed class PlacementTests
         }
 
         public string Id { get; }
+
+        public bool WasTold => _nudged.Task.IsCompleted;
 
         public Task AgainAsync(CancellationToken ct) => _nudged.Task.WaitAsync(ClusterWorld.Patience, ct);
     }
