@@ -1,7 +1,10 @@
 using System.CommandLine;
 using Cloud.Benchmarks.Engine;
+using Cloud.Benchmarks.Idling;
 using Cloud.Benchmarks.Latency;
 using Cloud.Benchmarks.Measuring;
+using Cloud.Benchmarks.Provisioning;
+using Cloud.Benchmarks.Reading;
 
 // ./cloud bench [verb]: starts what it measures by itself, in Release, and asserts nothing.
 var output = new Option<string>("--output")
@@ -31,6 +34,33 @@ var latency = new Command(LatencyBench.Verb, "idle time between request, steps a
 latency.SetAction((parsed, ct) => new LatencyBench(ReportOf(parsed))
     .RunAsync(parsed.GetValue(requests), parsed.GetValue(perSecond), parsed.GetValue(runs), ct));
 root.Add(latency);
+
+var count = new Option<int>("--count") { DefaultValueFactory = _ => 1000 };
+var clusters = new Option<int>("--clusters") { DefaultValueFactory = _ => 10 };
+var provision = new Command(ProvisionBench.Verb, "many workspaces from nothing to stable") { count, clusters };
+provision.SetAction((parsed, ct) =>
+    new ProvisionBench(ReportOf(parsed)).RunAsync(parsed.GetValue(count), parsed.GetValue(clusters), ct));
+root.Add(provision);
+
+var rows = new Option<int>("--count") { DefaultValueFactory = _ => 10_000 };
+var reads = new Command(ReadsBench.Verb, "Get and List over many installations") { rows };
+reads.SetAction((parsed, ct) =>
+    new ReadsBench(ReportOf(parsed)).RunAsync(parsed.GetValue(rows), parsed.GetValue(runs), ct));
+root.Add(reads);
+
+var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 60 };
+var idle = new Command(IdleBench.Verb, "what a large fleet costs in which nothing happens") { rows, clusters, seconds };
+idle.SetAction((parsed, ct) => new IdleBench(ReportOf(parsed)).RunAsync(
+    parsed.GetValue(rows), parsed.GetValue(clusters), TimeSpan.FromSeconds(parsed.GetValue(seconds)), ct));
+root.Add(idle);
+
+var connection = new Argument<string>("connection string");
+var port = new Argument<int>("port");
+var serve = new Command(BareReads.Verb) { connection, port };
+serve.Hidden = true;
+serve.SetAction((parsed, ct) =>
+    BareReads.ServeAsync(parsed.GetRequiredValue(connection), parsed.GetRequiredValue(port), ct));
+root.Add(serve);
 
 return await root.Parse(args).InvokeAsync();
 

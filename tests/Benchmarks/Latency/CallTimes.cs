@@ -20,6 +20,7 @@ internal sealed class CallTimes
     /// <summary>Milliseconds between two of them, for each of these installations.</summary>
     public IReadOnlyList<double> Between(IReadOnlyList<string> installations, string from, string to) =>
     [
-        .. installations.Select(i => Stopwatch.GetElapsedTime(_moments[(i, from)], _moments[(i, to)]).TotalMilliseconds),
+        .. installations
+            .Select(i => Stopwatch.GetElapsedTime(_moments[(i, from)], _moments[(i, to)]).TotalMilliseconds),
     ];
 }

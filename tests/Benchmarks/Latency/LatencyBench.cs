@@ -40,7 +40,7 @@ internal sealed class LatencyBench(Report report)
 
         await report.AddAsync(
             Verb,
-            $"{count} CreateInstallation requests at {perSecond} per second to one replica of the installation service; "
+            $"{count} CreateInstallation requests at {perSecond} per second to one installation service; "
             + "its peers answer at once. Floor: a bare gRPC service that commits a row and an event before each call.",
             [
                 At("request to first provider call, p50", Moments.Asked, Moments.PlaceCalled, 0.5),

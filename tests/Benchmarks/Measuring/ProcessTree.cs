@@ -24,6 +24,11 @@ internal readonly record struct ProcessTree(TimeSpan Cpu, double ResidentMegabyt
             TimeSpan.FromSeconds(ours.Sum(s => s.Ticks) / TicksPerSecond), ours.Sum(s => s.Megabytes));
     }
 
+    /// <summary>The process without what it started.</summary>
+    public static ProcessTree OfOne(int id) => Read($"/proc/{id}") is { } one
+        ? new ProcessTree(TimeSpan.FromSeconds(one.Ticks / TicksPerSecond), one.Megabytes)
+        : default;
+
     private static Sample? Read(string folder)
     {
         if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id))

@@ -86,7 +86,8 @@ internal sealed class LocalService : IAsyncDisposable
         throw new InvalidOperationException($"{name} ended with code {await process.Exited}; see its log.");
     }
 
-    public static Uri Loopback(int port) => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"));
+    public static Uri Loopback(int port) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"));
 
     public async ValueTask DisposeAsync()
     {
