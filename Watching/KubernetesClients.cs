@@ -28,8 +28,10 @@ public static class KubernetesClients
     /// of this machine (exec, auth-provider, certificate and key paths) is refused.
     /// </summary>
     /// <param name="context">Context to use; null for the text's current one.</param>
+    /// <param name="handlers">What each call passes through on its way, outermost first.</param>
     /// <exception cref="InvalidKubeconfigException">The text is no kubeconfig, or not a self-contained one.</exception>
-    public static KubernetesApi FromKubeconfig(string text, string? context, TimeProvider time)
+    public static KubernetesApi FromKubeconfig(
+        string text, string? context, TimeProvider time, params DelegatingHandler[] handlers)
     {
         var config = Parse(text);
         var problems = Problems(config, context ?? config.CurrentContext);
@@ -40,7 +42,8 @@ public static class KubernetesClients
 
         try
         {
-            return Connect(KubernetesClientConfiguration.BuildConfigFromConfigObject(config, context), time);
+            return Connect(
+                KubernetesClientConfiguration.BuildConfigFromConfigObject(config, context), time, handlers);
         }
         catch (Exception e) when (e is KubeConfigException or FormatException or UriFormatException
             or System.Security.Cryptography.CryptographicException or ArgumentException)
@@ -60,7 +63,8 @@ public static class KubernetesClients
         Connect(KubernetesClientConfiguration.InClusterConfig(), time);
 
     /// <summary>Connects with a configuration that is already made.</summary>
-    public static KubernetesApi Connect(KubernetesClientConfiguration configuration, TimeProvider time)
+    public static KubernetesApi Connect(
+        KubernetesClientConfiguration configuration, TimeProvider time, params DelegatingHandler[] handlers)
     {
         // Plain http has no way to agree on HTTP/2; the client would insist on it and fail.
         configuration.DisableHttp2 |= configuration.Host.StartsWith("http://", StringComparison.OrdinalIgnoreCase);
@@ -71,7 +75,7 @@ public static class KubernetesClients
             handler.EnableMultipleHttp2Connections = true;
             handler.ConnectCallback = OpenProbed;
         };
-        return new KubernetesApi(new Kubernetes(configuration), time);
+        return new KubernetesApi(new Kubernetes(configuration, handlers), time);
     }
 
     /// <summary>A watch only reads, so a peer that vanished is noticed by TCP probes or not at all.</summary>

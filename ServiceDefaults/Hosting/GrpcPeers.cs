@@ -51,6 +51,7 @@ public static class GrpcPeers
                 });
             })
             .OverConnectionTo(serviceName)
+            .AddHttpMessageHandler(provider => new CallPlaces(provider.GetRequiredService<Checkpoints>(), serviceName))
             .AddInterceptor(() => new PeerInterceptor());
     }
 

@@ -7,7 +7,8 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <param name="Actor">The caller's name from metadata <c>x-actor</c>, <c>anonymous</c> without one, or
 /// <c>supervisor</c> for the loop.</param>
 /// <param name="RequestId">The request's <c>request_id</c>, if it has one.</param>
-public sealed record RequestContext(string Actor, string? RequestId)
+/// <param name="Resource">The resource that a turn of the loop is about; null for a request.</param>
+public sealed record RequestContext(string Actor, string? RequestId, string? Resource = null)
 {
     /// <summary>The actor of work that the loop does.</summary>
     public const string SupervisorActor = "supervisor";

@@ -43,6 +43,9 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     /// <summary>The noun, snake_case.</summary>
     public string Noun => noun;
 
+    /// <summary>The table.</summary>
+    internal string Table => table;
+
     /// <summary>Now, as rows keep it.</summary>
     internal DateTimeOffset Now => database.Now;
 

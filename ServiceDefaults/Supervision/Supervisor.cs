@@ -277,7 +277,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
 
     private async Task TakeTurnAsync(WorkItem item, CancellationToken stopping)
     {
-        RequestContext.Current = new RequestContext(RequestContext.SupervisorActor, null);
+        RequestContext.Current = new RequestContext(RequestContext.SupervisorActor, null, _store.NameOf(item.Id));
         var end = default(TurnEnd);
         try
         {

@@ -1,10 +1,8 @@
 using Cloud.DatabaseServers;
 using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Storage;
-using Cloud.ServiceDefaults.Supervision;
 using Cloud.TestHost;
 using Grpc.Core;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.DatabasePool.V1;
@@ -28,9 +26,6 @@ public sealed class PoolWorld : IAsyncLifetime
     /// <summary>Replaces the service's clock; set before the first use.</summary>
     public TimeProvider? Clock { get; init; }
 
-    /// <summary>Where the service may be crashed or held; set before the first use.</summary>
-    public Checkpoints? Checkpoints { get; init; }
-
     public Proto.DatabaseServerService.DatabaseServerServiceClient Servers => new(Service.Channel);
 
     public Proto.LogicalDatabaseService.LogicalDatabaseServiceClient Databases => new(Service.Channel);
@@ -47,7 +42,7 @@ public sealed class PoolWorld : IAsyncLifetime
             "database_pool",
             (source, ct) => Migrations.RunAsync(source, typeof(DatabaseServerService).Assembly, ct),
             patience.Token);
-        _service = Start(Checkpoints, Clock);
+        _service = Start(Clock);
         _ = _service.Services;
     }
 
@@ -60,45 +55,12 @@ public sealed class PoolWorld : IAsyncLifetime
     }
 
     /// <summary>Another process of the service, on the same tables and keys.</summary>
-    public ServiceHost<DatabaseServerService> Start(Checkpoints? checkpoints = null, TimeProvider? clock = null) =>
+    public ServiceHost<DatabaseServerService> Start(TimeProvider? clock = null) =>
         new(ServiceHostOptions.For(_database!, _redis).With(
             [new("DataProtection:KeysPath", _keys.Path)]) with
             {
                 Clock = clock,
-                Configure = services =>
-                {
-                    if (checkpoints is not null)
-                    {
-                        services.AddSingleton(checkpoints);
-                    }
-                },
             });
-
-    /// <summary>Ends the running process and goes on with a new one.</summary>
-    public async Task RestartAsync(Checkpoints? checkpoints = null, TimeProvider? clock = null)
-    {
-        await Service.DisposeAsync();
-        _service = Start(checkpoints, clock);
-        _ = _service.Services;
-    }
-
-    /// <summary>
-    /// The running process is gone without a word; a new one starts once its lease and claim have run out.
-    /// </summary>
-    public async Task ReviveAsync(CancellationToken ct)
-    {
-        await Service.DisposeAsync();
-        _redis.Stop();
-        _redis.Start();
-        foreach (var table in new[] { "logical_databases", "database_servers" })
-        {
-            await CustomerServer.AskAsync<string>(
-                OwnConnectionString, $"UPDATE {table} SET claimed_until = NULL, claimed_by = NULL", ct);
-        }
-
-        _service = Start();
-        _ = _service.Services;
-    }
 
     /// <summary>A registration of the shared server under one of its host names.</summary>
     public static async Task<Proto.RegisterDatabaseServerRequest> RegistrationAsync(

@@ -48,9 +48,19 @@ public sealed record ServiceHostOptions
     }
 }
 
+/// <summary>A process of a service, whichever.</summary>
+public interface IReplica : IAsyncDisposable
+{
+    /// <summary>Its container.</summary>
+    IServiceProvider Services { get; }
+
+    /// <summary>A channel to it.</summary>
+    GrpcChannel Channel { get; }
+}
+
 /// <summary>A real service in the test process: its own Program, its own container, its own background loops.</summary>
 /// <typeparam name="TProgram">Any public type of the service's assembly.</typeparam>
-public sealed class ServiceHost<TProgram> : WebApplicationFactory<TProgram>
+public sealed class ServiceHost<TProgram> : WebApplicationFactory<TProgram>, IReplica
     where TProgram : class
 {
     private readonly ServiceHostOptions _options;

@@ -12,7 +12,8 @@ namespace Cloud.Providers;
 /// the encrypted kubeconfig in its row. A row with a newer kubeconfig gets a new connection; the old one is left to
 /// whoever still uses it. Safe for concurrent use.
 /// </summary>
-public sealed class ClusterConnections(IDataProtectionProvider protection, TimeProvider time) : IDisposable
+public sealed class ClusterConnections(
+    IDataProtectionProvider protection, Checkpoints checkpoints, TimeProvider time) : IDisposable
 {
     private readonly IDataProtector _protector = protection.CreateProtector("cluster.kubeconfig");
     private readonly ConcurrentDictionary<string, Connection> _connections = new(StringComparer.Ordinal);
@@ -42,7 +43,9 @@ public sealed class ClusterConnections(IDataProtectionProvider protection, TimeP
         {
             var document = Encoding.UTF8.GetString(_protector.Unprotect(cluster.EncryptedKubeconfig));
             return new Connection(
-                cluster.KubeconfigRevision, KubernetesClients.FromKubeconfig(document, context: null, time));
+                cluster.KubeconfigRevision,
+                KubernetesClients.FromKubeconfig(
+                    document, context: null, time, new CallPlaces(checkpoints, "kubernetes")));
         }
         catch (Exception e) when (e is CryptographicException or InvalidKubeconfigException)
         {

@@ -30,7 +30,7 @@ public sealed class Credentials(PostgresServers servers, DatabaseServerStore ser
             passwords.AddressOf(server),
             row.DatabaseName,
             take,
-            (connection, token) => CustomerDatabase.SetPasswordAsync(connection, row.RoleName, password, token),
+            (session, token) => CustomerDatabase.SetPasswordAsync(session, row.RoleName, password, token),
             ct);
         return isIssued ? Answer(row, server, password) : null;
     }

@@ -2,7 +2,6 @@ using Cloud.DatabaseServers;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
-using Npgsql;
 using static Cloud.ServiceDefaults.Supervision.Outcome;
 using Answer = Cloud.ServiceDefaults.Supervision.Outcome<
     Cloud.LogicalDatabases.LogicalDatabase, Cloud.LogicalDatabases.LogicalDatabaseState>;
@@ -29,7 +28,7 @@ public sealed class OnServer(
     /// <summary>Does the work on the server; answers null when done, else what to wait for.</summary>
     public async Task<Answer?> ActAsync(
         LogicalDatabase row,
-        Func<NpgsqlConnection, DatabaseSpec, CancellationToken, Task> work,
+        Func<ServerSession, DatabaseSpec, CancellationToken, Task> work,
         CancellationToken ct)
     {
         var server = await serverStore.FindAsync(row.DatabaseServerId, ct)
@@ -45,7 +44,7 @@ public sealed class OnServer(
                 passwords.AddressOf(server),
                 row.DatabaseName,
                 token => store.IsCurrentAsync(row, token),
-                (connection, token) => work(connection, row.Spec, token),
+                (session, token) => work(session, row.Spec, token),
                 ct);
             return isDone ? null : Wait("Another worker, or a newer request, has taken it over", TakenOverInterval);
         }

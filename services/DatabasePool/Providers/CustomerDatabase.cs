@@ -39,31 +39,29 @@ public static class CustomerDatabase
     /// Ensures the role (nobody knows its password until one is issued), the database it owns, that nobody else may
     /// connect, and the comment.
     /// </summary>
-    public static async Task EnsureAsync(NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+    public static async Task EnsureAsync(ServerSession session, DatabaseSpec spec, CancellationToken ct)
     {
         var role = Quote(spec.RoleName);
         var database = Quote(spec.DatabaseName);
-        await EnsureRoleAsync(connection, spec, ct);
+        await EnsureRoleAsync(session, spec, ct);
 
-        var found = await FindAsync(connection, spec, ct);
+        var found = await FindAsync(session, spec, ct);
         if (found is { IsInvalid: true })
         {
-            await ExecuteAsync(connection, $"DROP DATABASE {database} WITH (FORCE)", ct);
+            await session.ExecuteAsync($"DROP DATABASE {database} WITH (FORCE)", ct);
             found = null;
         }
 
         if (found is null)
         {
-            var strategy = connection.PostgreSqlVersion.Major >= StrategyVersion ? " STRATEGY wal_log" : "";
+            var strategy = session.MajorVersion >= StrategyVersion ? " STRATEGY wal_log" : "";
             // template0: nobody can be connected to it, so that many can be made at once.
-            await ExecuteAsync(
-                connection,
+            await session.ExecuteAsync(
                 $"CREATE DATABASE {database} OWNER {role} TEMPLATE template0 ENCODING 'UTF8'{strategy}",
                 ct);
         }
 
-        await ExecuteAsync(
-            connection,
+        await session.ExecuteAsync(
             $"REVOKE ALL ON DATABASE {database} FROM PUBLIC; COMMENT ON DATABASE {database} IS {Comment(spec)}",
             ct);
     }
@@ -72,33 +70,33 @@ public static class CustomerDatabase
     /// Ensures that neither database nor role is left, whoever is connected. The role loses its login first, so that an
     /// application that keeps trying does not come back in between.
     /// </summary>
-    public static async Task EnsureGoneAsync(NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+    public static async Task EnsureGoneAsync(ServerSession session, DatabaseSpec spec, CancellationToken ct)
     {
         var role = Quote(spec.RoleName);
-        var found = await FindAsync(connection, spec, ct);
-        var hasRole = await HasRoleAsync(connection, spec.RoleName, ct) is not null;
+        var found = await FindAsync(session, spec, ct);
+        var hasRole = await HasRoleAsync(session, spec.RoleName, ct) is not null;
         if (hasRole)
         {
-            await EnsureMembershipAsync(connection, spec.RoleName, ct);
-            await ExecuteAsync(connection, $"ALTER ROLE {role} NOLOGIN", ct);
+            await EnsureMembershipAsync(session, spec.RoleName, ct);
+            await session.ExecuteAsync($"ALTER ROLE {role} NOLOGIN", ct);
         }
 
         if (found is not null)
         {
-            await ExecuteAsync(connection, $"DROP DATABASE {Quote(spec.DatabaseName)} WITH (FORCE)", ct);
+            await session.ExecuteAsync($"DROP DATABASE {Quote(spec.DatabaseName)} WITH (FORCE)", ct);
         }
 
         if (hasRole)
         {
-            await ExecuteAsync(connection, $"DROP ROLE {role}", ct);
+            await session.ExecuteAsync($"DROP ROLE {role}", ct);
         }
     }
 
     /// <summary>Gives the role a new password; the former is invalid from here on. Open connections stay.</summary>
     public static async Task SetPasswordAsync(
-        NpgsqlConnection connection, string roleName, string password, CancellationToken ct) =>
-        await ExecuteAsync(
-            connection, $"ALTER ROLE {Quote(roleName)} PASSWORD {Literal(ScramVerifier.Of(password))}", ct);
+        ServerSession session, string roleName, string password, CancellationToken ct) =>
+        await session.ExecuteAsync(
+            $"ALTER ROLE {Quote(roleName)} PASSWORD {Literal(ScramVerifier.Of(password))}", ct);
 
     /// <summary>An identifier as SQL wants it.</summary>
     public static string Quote(string identifier) =>
@@ -106,64 +104,51 @@ public static class CustomerDatabase
 
     private static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
-    private static async Task EnsureRoleAsync(NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+    private static async Task EnsureRoleAsync(ServerSession session, DatabaseSpec spec, CancellationToken ct)
     {
         var role = Quote(spec.RoleName);
         var limit = spec.ConnectionLimit.ToString(CultureInfo.InvariantCulture);
-        if (await HasRoleAsync(connection, spec.RoleName, ct) is null)
+        if (await HasRoleAsync(session, spec.RoleName, ct) is null)
         {
             var nobodyKnows = Literal(ScramVerifier.Of(Passwords.New(PasswordLength)));
-            await ExecuteAsync(
-                connection,
+            await session.ExecuteAsync(
                 $"CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT {limit} "
                 + $"PASSWORD {nobodyKnows}",
                 ct);
         }
         else
         {
-            await ExecuteAsync(connection, $"ALTER ROLE {role} LOGIN CONNECTION LIMIT {limit}", ct);
+            await session.ExecuteAsync($"ALTER ROLE {role} LOGIN CONNECTION LIMIT {limit}", ct);
         }
 
-        await EnsureMembershipAsync(connection, spec.RoleName, ct);
+        await EnsureMembershipAsync(session, spec.RoleName, ct);
     }
 
     /// <summary>One who is not a superuser makes and drops a role's database only as a member of that role.</summary>
-    private static async Task EnsureMembershipAsync(NpgsqlConnection connection, string roleName, CancellationToken ct)
+    private static async Task EnsureMembershipAsync(ServerSession session, string roleName, CancellationToken ct)
     {
-        if (await HasRoleAsync(connection, roleName, ct) is false)
+        if (await HasRoleAsync(session, roleName, ct) is false)
         {
-            await ExecuteAsync(connection, $"GRANT {Quote(roleName)} TO CURRENT_USER", ct);
+            await session.ExecuteAsync($"GRANT {Quote(roleName)} TO CURRENT_USER", ct);
         }
     }
 
     /// <summary>Null when there is no such role; else whether we may act as it.</summary>
-    private static async Task<bool?> HasRoleAsync(NpgsqlConnection connection, string roleName, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand(RoleSql, connection)
-        {
-            Parameters = { new() { Value = roleName } },
-        };
-        return (bool?)await command.ExecuteScalarAsync(ct);
-    }
+    private static async Task<bool?> HasRoleAsync(ServerSession session, string roleName, CancellationToken ct) =>
+        (await session.QueryAsync(RoleSql, roleName, row => (bool?)row.GetBoolean(0), ct)).SingleOrDefault();
 
     /// <summary>The database as it is there; null when there is none.</summary>
     /// <exception cref="StepException">It is another installation's, or belongs to a later claim.</exception>
     private static async Task<FoundDatabase?> FindAsync(
-        NpgsqlConnection connection, DatabaseSpec spec, CancellationToken ct)
+        ServerSession session, DatabaseSpec spec, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(DatabaseSql, connection)
-        {
-            Parameters = { new() { Value = spec.DatabaseName } },
-        };
-        await using var row = await command.ExecuteReaderAsync(ct);
-        if (!await row.ReadAsync(ct))
+        var rows = await session.QueryAsync(DatabaseSql, spec.DatabaseName, FoundDatabase.Read, ct);
+        if (rows.SingleOrDefault() is not { } found)
         {
             return null;
         }
 
-        var owner = row.GetString(0);
-        var mark = await row.IsDBNullAsync(1, ct) ? null : DatabaseMark.Read(row.GetString(1));
-        var isInvalid = row.GetInt32(2) == InvalidDatabase;
+        var (owner, mark, _) = found;
         // Without a mark it is ours if our role owns it: creation was cut before the comment.
         if (mark is null ? owner != spec.RoleName : mark.Installation != spec.InstallationId)
         {
@@ -184,19 +169,19 @@ public static class CustomerDatabase
                 retryable: true);
         }
 
-        return new FoundDatabase(isInvalid);
+        return found;
     }
 
     private static string Comment(DatabaseSpec spec) =>
         Literal(new DatabaseMark(spec.InstallationId, spec.Epoch).Write());
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken ct)
+    private sealed record FoundDatabase(string Owner, DatabaseMark? Mark, bool IsInvalid)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(ct);
+        public static FoundDatabase Read(NpgsqlDataReader row) => new(
+            row.GetString(0),
+            row.IsDBNull(1) ? null : DatabaseMark.Read(row.GetString(1)),
+            row.GetInt32(2) == InvalidDatabase);
     }
-
-    private sealed record FoundDatabase(bool IsInvalid);
 
     /// <summary>The comment on a database: <c>{"cloud":{"installation":"...","epoch":7}}</c>.</summary>
     private sealed record DatabaseMark(string Installation, long Epoch)

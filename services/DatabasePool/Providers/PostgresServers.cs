@@ -18,7 +18,7 @@ namespace Cloud.Providers;
 /// occupies nobody else; every failure comes out as a <see cref="StepException"/> that says whose fault it is.
 /// </para>
 /// </summary>
-public sealed class PostgresServers(TimeProvider time) : IAsyncDisposable
+public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) : IAsyncDisposable
 {
     /// <summary>Connections to one server from this process.</summary>
     public const int ConnectionsPerServer = 8;
@@ -55,7 +55,7 @@ public sealed class PostgresServers(TimeProvider time) : IAsyncDisposable
         try
         {
             await using var connection = await ConnectAsync(For(address), ct);
-            return await ServerInspection.RunAsync(connection, ct);
+            return await ServerInspection.RunAsync(new ServerSession(connection, checkpoints), ct);
         }
         catch (Exception failure) when (ServerFailures.IsOne(failure))
         {
@@ -77,7 +77,7 @@ public sealed class PostgresServers(TimeProvider time) : IAsyncDisposable
         ServerAddress address,
         string databaseName,
         Func<CancellationToken, Task<bool>> isCurrent,
-        Func<NpgsqlConnection, CancellationToken, Task> work,
+        Func<ServerSession, CancellationToken, Task> work,
         CancellationToken ct)
     {
         var server = For(address);
@@ -96,7 +96,7 @@ public sealed class PostgresServers(TimeProvider time) : IAsyncDisposable
                 return false;
             }
 
-            await work(connection, ct);
+            await work(new ServerSession(connection, checkpoints), ct);
             return true;
         }
         catch (Exception failure) when (ServerFailures.IsOne(failure))

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Cloud.ServiceDefaults.Supervision;
-using Npgsql;
 
 namespace Cloud.Providers;
 
@@ -30,9 +29,9 @@ internal static class ServerInspection
          ORDER BY datname
         """;
 
-    public static async Task<ServerReport> RunAsync(NpgsqlConnection connection, CancellationToken ct)
+    public static async Task<ServerReport> RunAsync(ServerSession session, CancellationToken ct)
     {
-        var (report, versionNumber) = await FactsAsync(connection, ct);
+        var (report, versionNumber) = await FactsAsync(session, ct);
         if (versionNumber < OldestVersionNumber)
         {
             throw new StepException(
@@ -49,42 +48,37 @@ internal static class ServerInspection
             return report;
         }
 
-        return report with { OpenDatabases = await CloseOwnAsync(connection, ct) };
+        return report with { OpenDatabases = await CloseOwnAsync(session, ct) };
     }
 
     private static async Task<(ServerReport Report, int VersionNumber)> FactsAsync(
-        NpgsqlConnection connection, CancellationToken ct)
+        ServerSession session, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(FactsSql, connection);
-        await using var row = await command.ExecuteReaderAsync(ct);
-        await row.ReadAsync(ct);
-        var mayCreate = row.GetBoolean(2) || (row.GetBoolean(3) && row.GetBoolean(4));
         // "15.14 (Debian 15.14-0+deb12u1)": the packager's remark tells an operator nothing.
-        var version = row.GetString(0).Split(' ')[0];
-        return (new ServerReport(version, mayCreate, row.GetBoolean(5), []), row.GetInt32(1));
+        return (await session.QueryAsync(
+            FactsSql,
+            null,
+            row => (
+                new ServerReport(
+                    row.GetString(0).Split(' ')[0],
+                    row.GetBoolean(2) || (row.GetBoolean(3) && row.GetBoolean(4)),
+                    row.GetBoolean(5),
+                    []),
+                row.GetInt32(1)),
+            ct)).Single();
     }
 
     /// <summary>Closes what is ours to close; answers what stays open.</summary>
-    private static async Task<IReadOnlyList<string>> CloseOwnAsync(NpgsqlConnection connection, CancellationToken ct)
+    private static async Task<IReadOnlyList<string>> CloseOwnAsync(ServerSession session, CancellationToken ct)
     {
-        var own = new List<string>();
-        var others = new List<string>();
-        await using (var command = new NpgsqlCommand(OpenDatabasesSql, connection))
-        await using (var rows = await command.ExecuteReaderAsync(ct))
+        var open = await session.QueryAsync(
+            OpenDatabasesSql, null, row => (Name: row.GetString(0), IsOurs: row.GetBoolean(1)), ct);
+        foreach (var (name, _) in open.Where(database => database.IsOurs))
         {
-            while (await rows.ReadAsync(ct))
-            {
-                (rows.GetBoolean(1) ? own : others).Add(rows.GetString(0));
-            }
+            await session.ExecuteAsync(
+                $"REVOKE CONNECT, TEMPORARY ON DATABASE {CustomerDatabase.Quote(name)} FROM PUBLIC", ct);
         }
 
-        foreach (var name in own)
-        {
-            await using var close = new NpgsqlCommand(
-                $"REVOKE CONNECT, TEMPORARY ON DATABASE {CustomerDatabase.Quote(name)} FROM PUBLIC", connection);
-            await close.ExecuteNonQueryAsync(ct);
-        }
-
-        return others;
+        return [.. open.Where(database => !database.IsOurs).Select(database => database.Name)];
     }
 }

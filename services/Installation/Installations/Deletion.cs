@@ -37,7 +37,7 @@ public sealed class Deletion(
         foreach (var _ in await StoppableAsync(row, ct))
         {
             var told = await clusterInstallations.ApplyAsync(row, hibernated: true, ct);
-            if (told.State != PeerStates.Stable)
+            if (told.State is not (PeerStates.Stable or PeerStates.CreationFailed))
             {
                 return Wait(PeerErrors.Doing(told.Name, told.State, told.Progress), Waiting.ForAnotherService);
             }
@@ -121,11 +121,12 @@ public sealed class Deletion(
             (transaction, token) => store.ReleaseNamesAsync(transaction, row, token));
     }
 
-    /// <summary>What there is to stop: nothing, when somebody removed the installation from its cluster by
-    /// hand.</summary>
+    /// <summary>What there is to stop: nothing, when somebody removed the installation from its cluster by hand, or the
+    /// cluster refused it.</summary>
     private async Task<IEnumerable<Protos.Cluster.V1.ClusterInstallation>> StoppableAsync(
         Installation row, CancellationToken ct) =>
         (await clusterInstallations.OfAsync(row, ct))
             .Where(made => made.Name == row.ClusterInstallation
-                && made.State is not (PeerStates.DeletionRequested or PeerStates.DeletionFailed));
+                && made.State is not (
+                    PeerStates.CreationFailed or PeerStates.DeletionRequested or PeerStates.DeletionFailed));
 }

@@ -21,8 +21,12 @@ public sealed class Hibernation(ClusterInstallations clusterInstallations)
     public async Task<InstallationOutcome> FinishAsync(Installation row, CancellationToken ct)
     {
         var told = await clusterInstallations.ApplyAsync(row, hibernated: true, ct);
-        return told.State == PeerStates.Stable
-            ? Go(Hibernating, "its pods are stopped")
-            : Wait(PeerErrors.Doing(told.Name, told.State, told.Progress), Waiting.ForAnotherService);
+        return told.State switch
+        {
+            PeerStates.Stable => Go(Hibernating, "its pods are stopped"),
+            PeerStates.CreationFailed or PeerStates.DeletionRequested or PeerStates.DeletionFailed
+                or PeerStates.Deleted => throw PeerErrors.Failed(told.Name, told.State, told.Progress),
+            _ => Wait(PeerErrors.Doing(told.Name, told.State, told.Progress), Waiting.ForAnotherService),
+        };
     }
 }

@@ -17,7 +17,8 @@ internal sealed class PlacementSide(OutsideWorld world) : PlacementService.Place
             var kept = world.Placements.Find(p => p.Installation == request.Installation && !p.IsGone);
             if (kept is null)
             {
-                if (world.Placements.Count(p => !p.IsGone) >= world.ClusterRoom)
+                if (world.WithoutRoom.Has(request.Installation)
+                    || world.Placements.Count(p => !p.IsGone) >= world.ClusterRoom)
                 {
                     var whyNot = new Dictionary<string, string> { [Cluster] = "100 % of its CPU is taken" };
                     throw Problem.Exhausted("NO_CLUSTER_HAS_ROOM", "No cluster has room.", whyNot)
@@ -97,6 +98,12 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
                 if (made.IsGone)
                 {
                     throw Problem.NotFound(made.Name).ToRpcStatus().ToRpcException();
+                }
+
+                if (world.WithRefusedUpdates.Has(made.Installation))
+                {
+                    throw Problem.Invalid(new FieldProblem("cluster_installation.spec.image", "unknown", "IMAGE"))
+                        .ToRpcStatus().ToRpcException();
                 }
 
                 if (made.Spec!.Equals(request.ClusterInstallation.Spec))

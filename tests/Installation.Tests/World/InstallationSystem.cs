@@ -50,7 +50,13 @@ internal sealed class InstallationSystem : IAsyncDisposable
         AddReplica();
     }
 
+    /// <summary>The Redis of every system of this test program.</summary>
+    public static RedisServer Redis => SharedRedis.Value;
+
     public OutsideWorld World { get; }
+
+    /// <summary>Its processes; requests go to the first.</summary>
+    public IReadOnlyList<ServiceHost<InstallationRules>> Replicas => _replicas;
 
     /// <summary>The clock's hands, when the test turns them; else the service goes by the real clock.</summary>
     public FakeTimeProvider? Clock { get; }
@@ -104,25 +110,8 @@ internal sealed class InstallationSystem : IAsyncDisposable
         _ = replica.Channel;
     }
 
-    /// <summary>A replica that the test can crash; it does its share of the work, requests go to the others.</summary>
-    public ServiceHost<InstallationRules> Doomed(FaultPoints faults)
-    {
-        var doomed = new ServiceHost<InstallationRules>(_options with
-        {
-            Configure = services => services.AddSingleton<Checkpoints>(faults),
-        });
-        _ = doomed.Channel;
-        return doomed;
-    }
-
-    /// <summary>What time does to a crashed process: its lease on an installation runs out, and somebody looks
-    /// again.</summary>
-    public async Task BuryAsync(string name)
-    {
-        var id = name["installations/".Length..];
-        await _redis.GetDatabase().KeyDeleteAsync($"{Installation.Noun}:{id}");
-        await World.NudgeAsync(name);
-    }
+    /// <summary>Another process, which has lost Redis; whoever starts it ends it.</summary>
+    public ServiceHost<InstallationRules> WithoutRedis() => new(_options.With([new("ConnectionStrings:redis", "")]));
 
     public Proto.InstallationService.InstallationServiceClient ClientOf(int replica) => new(_replicas[replica].Channel);
 

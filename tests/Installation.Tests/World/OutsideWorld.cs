@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cloud.ServiceDefaults.Hosting;
 using Grpc.Core;
 using StackExchange.Redis;
@@ -36,6 +37,18 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
 
     /// <summary>As above, for databases.</summary>
     public string? DatabaseFailure { get; set; }
+
+    /// <summary>Installations for which no cluster has room.</summary>
+    public Names WithoutRoom { get; } = new();
+
+    /// <summary>Installations whose pods never become ready.</summary>
+    public Names WithFailingPods { get; } = new();
+
+    /// <summary>Installations whose pods are not ready before something else is asked of them.</summary>
+    public Names WithSlowPods { get; } = new();
+
+    /// <summary>Installations whose cluster refuses to change them.</summary>
+    public Names WithRefusedUpdates { get; } = new();
 
     /// <summary>Answers a call with a refusal; null lets it pass.</summary>
     public Func<string, RpcException?> Refusal { get; set; } = _ => null;
@@ -105,7 +118,7 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
 
         if (done.Began)
         {
-            await SettleAsync(installation, PodsSettle, DatabasesSettle);
+            await SettleAsync(installation, PodsSettle && !WithSlowPods.Has(installation), DatabasesSettle);
         }
 
         return isPlanned ? throw Lost("the reply was lost") : done.Reply;
@@ -144,9 +157,10 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
     {
         lock (_gate)
         {
+            var failure = WithFailingPods.Has(installation) ? "no pod becomes ready" : ClusterFailure;
             foreach (var resource in pods ? ClusterInstallations.Where(r => r.Installation == installation) : [])
             {
-                resource.Settle(ClusterFailure);
+                resource.Settle(failure);
             }
 
             foreach (var resource in databases ? Databases.Where(r => r.Installation == installation) : [])
@@ -189,3 +203,15 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
 /// <summary>Which call of an installation goes wrong, counted from 1, and whether it had done its work
 /// before.</summary>
 internal readonly record struct CallPlan(int Call, bool AfterTheWork);
+
+/// <summary>Names of installations that something is special about; lives add and remove theirs side by side.</summary>
+internal sealed class Names
+{
+    private readonly ConcurrentDictionary<string, bool> _names = new(StringComparer.Ordinal);
+
+    public void Add(string name) => _names[name] = true;
+
+    public void Remove(string name) => _names.TryRemove(name, out _);
+
+    public bool Has(string name) => _names.ContainsKey(name);
+}

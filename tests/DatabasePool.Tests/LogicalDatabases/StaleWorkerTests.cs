@@ -1,0 +1,39 @@
+using Cloud.LogicalDatabases;
+using Cloud.Providers;
+using Cloud.ServiceDefaults.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace Cloud.DatabasePool.Tests.LogicalDatabases;
+
+public sealed class StaleWorkerTests(PoolWorld world) : IClassFixture<PoolWorld>
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_worker_that_slept_neither_brings_back_what_was_dropped_nor_drops_what_came_after()
+    {
+        var server = await world.StableServerAsync(Ct, "localhost");
+        var id = ResourceId.New();
+        var store = world.Service.Services.GetRequiredService<LogicalDatabaseStore>();
+        var onServer = world.Service.Services.GetRequiredService<OnServer>();
+        var made = await world.StableDatabaseAsync(id, Ct);
+        var asCreated = await store.FindAsync(made.Name.Split('/')[1], Ct);
+        await world.DropAsync(made.Name, Ct);
+
+        Assert.NotNull(await onServer.ActAsync(asCreated!, CustomerDatabase.EnsureAsync, Ct));
+        Assert.False(await CustomerServer.HasTraceOfAsync(id, Ct));
+
+        var next = await world.StableDatabaseAsync(id, Ct);
+        Assert.NotNull(await onServer.ActAsync(asCreated!, CustomerDatabase.EnsureGoneAsync, Ct));
+        Assert.True(await CustomerServer.HasTraceOfAsync(id, Ct));
+        await world.DropAsync(next.Name, Ct);
+        await LetGoAsync(server.Name);
+    }
+
+    private async Task LetGoAsync(string server)
+    {
+        await world.Servers.DeleteDatabaseServerAsync(new() { Name = server }, cancellationToken: Ct);
+        await world.ServerUntilAsync(server, s => s.State == "deleted", Ct);
+    }
+}
