@@ -22,7 +22,7 @@ root.Options.Add(Session.Trace);
 foreach (var command in LifecycleCommands.All()
              .Concat(ReadCommands.All())
              .Concat([ClusterCommands.Create(), DatabaseCommands.Create(), EventCommands.Create()])
-             .Concat([StatusCommand.Create(), SeedCommand.Create()]))
+             .Concat([WebhookCommands.Create(), StatusCommand.Create(), SeedCommand.Create()]))
 {
     root.Subcommands.Add(command);
 }

@@ -79,6 +79,8 @@ public sealed class Session : IDisposable
 
     public EventService.EventServiceClient Events => new(_source.For(MetricsPort));
 
+    public WebhookService.WebhookServiceClient Webhooks => new(_source.For(MetricsPort));
+
     public FleetService.FleetServiceClient Fleet => new(_source.For(MetricsPort));
 
     public void Dispose() => _channels.ForEach(channel => channel.Dispose());

@@ -2,6 +2,8 @@ using Cloud.Events;
 using Cloud.Fleet;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
+using Cloud.Webhooks;
 using OpenTelemetry.Metrics;
 
 var builder = WebApplication.CreateBuilder(args);
@@ -22,9 +24,34 @@ services.AddHostedService<FleetGauges>();
 services.ConfigureOpenTelemetryMeterProvider(
     metrics => metrics.AddMeter(FleetGauges.MeterName).AddMeter(FeedMeter.Name));
 
+services.AddSingleton(builder.Configuration.GetSection("Webhooks").Get<WebhookOptions>() ?? new());
+services.AddSupervisor<Webhook, WebhookState, WebhookStore, WebhookRules>(options =>
+    options.StepsAtOnce = WebhookService.WebhooksMax);
+services.AddSingleton<Delivery>();
+services.AddSingleton<DeliveryStore>();
+services.AddSingleton<Intake>();
+services.AddSingleton<PublicNetwork>();
+services.AddSingleton<QueueStore>();
+services.AddSingleton<Redelivery>();
+services.AddSingleton<WebhookChecks>();
+services.AddSingleton<WebhookMeter>();
+services.AddSingleton<WebhookSecrets>();
+services.AddSingleton<WebhookSender>();
+services.AddSingleton<WebhookWatch>();
+services.AddHostedService<DeliveryUpkeep>();
+
+// The one HTTP client here posts to webhooks: their hosts must not become labels.
+services.ConfigureOpenTelemetryMeterProvider(metrics => metrics
+    .AddMeter(WebhookMeter.Name)
+    .AddView("http.client.*", new MetricStreamConfiguration
+    {
+        TagKeys = ["http.request.method", "http.response.status_code", "error.type"],
+    }));
+
 var app = builder.Build();
 app.MapServiceDefaults();
 app.MapGrpcService<EventService>();
 app.MapGrpcService<EventIngestionService>();
 app.MapGrpcService<FleetService>();
+app.MapGrpcService<WebhookService>();
 await app.RunAsync();

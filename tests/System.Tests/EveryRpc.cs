@@ -18,7 +18,7 @@ public sealed class EveryRpc(RunningWorld world)
         (7101, [InstallationReflection.Descriptor]),
         (7102, [ClusterReflection.Descriptor, ClusterInstallationReflection.Descriptor]),
         (7103, [DatabaseServerReflection.Descriptor, LogicalDatabaseReflection.Descriptor]),
-        (7104, [EventReflection.Descriptor]),
+        (7104, [EventReflection.Descriptor, WebhookReflection.Descriptor]),
     ];
 
     public static TheoryData<string> Names => [.. Methods().Select(entry => entry.Method.FullName)];

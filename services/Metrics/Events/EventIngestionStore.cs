@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.Webhooks;
 using Dapper;
 using NpgsqlTypes;
 
@@ -18,7 +19,11 @@ namespace Cloud.Events;
 /// an event <c>source-restored</c>, and what the fleet's current states owe to the lost history is taken back.</para>
 /// </summary>
 public sealed class EventIngestionStore(
-    Database database, FeedMeter meter, TimeProvider time, ILogger<EventIngestionStore> log)
+    Database database,
+    WebhookStore webhooks,
+    FeedMeter meter,
+    TimeProvider time,
+    ILogger<EventIngestionStore> log)
 {
     /// <summary>PostgreSQL channel that wakes every replica's watchers when the feed has grown.</summary>
     public const string Channel = "metrics_feed";
@@ -85,7 +90,13 @@ public sealed class EventIngestionStore(
         string source, IReadOnlyList<RecordedEvent> events, long prunedThrough, CancellationToken ct)
     {
         var (known, taken) = await database.InTransactionAsync(
-            (tx, token) => AppendAsync(tx, source, events, prunedThrough, token), ct);
+            async (tx, token) =>
+            {
+                var outcome = await AppendAsync(tx, source, events, prunedThrough, token);
+                await webhooks.WakeAsync(tx, outcome.Taken, token);
+                return outcome;
+            },
+            ct);
         foreach (var notice in taken.Where(e => e.ResourceType == "source"))
         {
             log.LogWarning("Recording {Type} of source {Source}: {Reason}", notice.Type, source, notice.Reason);

@@ -35,6 +35,14 @@ public sealed class EventStore(Database database)
             count,
             ct);
 
+    /// <summary>The events of some sequences, by sequence; those that are no longer kept are missing.</summary>
+    public async Task<IReadOnlyDictionary<long, RecordedEvent>> FindAsync(long[] sequences, CancellationToken ct)
+    {
+        var found = await QueryAsync(
+            new Conditions().Add("sequence = ANY (@sequences)", "sequences", sequences), "ASC", sequences.Length, ct);
+        return found.ToDictionary(e => e.Sequence);
+    }
+
     /// <summary>Lets events go that were taken in before a moment, and those by which there are more than may be kept:
     /// the oldest first, at most so many.</summary>
     /// <returns>How many went.</returns>

@@ -61,3 +61,70 @@ CREATE TABLE sources (
     generation bigint NOT NULL DEFAULT 1,
     PRIMARY KEY (source)
 );
+
+CREATE TABLE webhook_deliveries (
+    webhook_id text NOT NULL,
+    id text NOT NULL,
+    position bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    sequence bigint NOT NULL,
+    event_type text NOT NULL,
+    resource text NOT NULL,
+    status text NOT NULL,
+    queued bigint NOT NULL,
+    queued_at timestamp with time zone NOT NULL,
+    attempts integer NOT NULL,
+    first_attempt_at timestamp with time zone,
+    next_attempt_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    create_time timestamp with time zone NOT NULL,
+    log jsonb NOT NULL,
+    PRIMARY KEY (webhook_id, id),
+    FOREIGN KEY (webhook_id) REFERENCES webhooks(id)
+);
+CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (webhook_id, next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE INDEX webhook_deliveries_newest ON webhook_deliveries USING btree (webhook_id, "position");
+CREATE INDEX webhook_deliveries_pending ON webhook_deliveries USING btree (webhook_id, resource, queued) WHERE (status = 'pending'::text);
+
+CREATE TABLE webhook_progress (
+    webhook_id text NOT NULL,
+    sequence bigint NOT NULL,
+    replay_after bigint,
+    replay_through bigint,
+    replay_only_failed boolean NOT NULL DEFAULT false,
+    failing_since timestamp with time zone,
+    succeeded_at timestamp with time zone,
+    paused_until timestamp with time zone,
+    PRIMARY KEY (webhook_id),
+    FOREIGN KEY (webhook_id) REFERENCES webhooks(id)
+);
+
+CREATE TABLE webhooks (
+    id text NOT NULL,
+    state text NOT NULL,
+    version bigint NOT NULL,
+    epoch bigint NOT NULL,
+    attempts integer NOT NULL,
+    next_attempt_at timestamp with time zone,
+    claimed_until timestamp with time zone,
+    claimed_by text,
+    looked_at timestamp with time zone,
+    state_since timestamp with time zone NOT NULL,
+    waiting_for text,
+    last_error_code text,
+    last_error text,
+    last_error_fault text,
+    display_name text NOT NULL,
+    url text NOT NULL,
+    filter jsonb NOT NULL,
+    headers jsonb NOT NULL,
+    secret text NOT NULL,
+    old_secrets jsonb NOT NULL,
+    create_time timestamp with time zone NOT NULL,
+    update_time timestamp with time zone NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE INDEX webhooks_by_age ON webhooks USING btree (create_time, id);
+CREATE UNIQUE INDEX webhooks_display_name ON webhooks USING btree (lower(display_name)) WHERE (state <> 'deleted'::text);
+CREATE INDEX webhooks_due ON webhooks USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE INDEX webhooks_enabled ON webhooks USING btree (id) WHERE (state = 'enabled'::text);

@@ -1,0 +1,242 @@
+using Cloud.Events;
+using Cloud.Protos.Supervision.V1;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
+using Cloud.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
+using Xunit;
+using Proto = Cloud.Protos.Metrics.V1;
+
+namespace Cloud.Metrics.Tests.Webhooks;
+
+/// <summary> The real service with a database and keys of its own and a clock that tests turn, posting to real HTTP
+/// servers. Tests of a class share it; each makes the webhooks that it needs and deletes them.
+/// </summary>
+public sealed class WebhookWorld : IAsyncLifetime
+{
+    /// <summary>How long anything awaited may take before the test fails; never a measure of speed.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private const string Source = "test";
+
+    private const string DeletedPrefix = "deleted:";
+
+    private readonly TemporaryDirectory _keys = new();
+    private readonly RedisServer _redis = new();
+    private readonly SemaphoreSlim _happening = new(1);
+    private TestDatabase? _database;
+    private ServiceHost<EventService>? _service;
+    private long _happened;
+
+    /// <summary>The clock of the service.</summary>
+    public FakeTimeProvider Clock { get; private set; } = new(TimeProvider.System.GetUtcNow());
+
+    /// <summary>Raised whenever the service's work passes a checkpoint.</summary>
+    public Heartbeat Heartbeat { get; } = new();
+
+    public ServiceHost<EventService> Service => _service!;
+
+    public string ConnectionString => _database!.ConnectionString;
+
+    public Proto.WebhookService.WebhookServiceClient Webhooks => new(Service.Channel);
+
+    public Proto.EventService.EventServiceClient Events => new(Service.Channel);
+
+    public async ValueTask InitializeAsync()
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        _database = await PostgresServer.DatabaseAsync(
+            "metrics",
+            (source, ct) => Migrations.RunAsync(source, typeof(EventService).Assembly, ct),
+            patience.Token);
+        _service = Start();
+        _ = _service.Services;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Service.DisposeAsync();
+        await _database!.DisposeAsync();
+        _redis.Dispose();
+        _keys.Dispose();
+        _happening.Dispose();
+    }
+
+    /// <summary>A further replica on the same tables and keys.</summary>
+    public ServiceHost<EventService> Start(
+        Checkpoints? checkpoints = null, params IEnumerable<KeyValuePair<string, string?>> settings) =>
+        new(ServiceHostOptions.For(_database!, _redis)
+            .With(
+            [
+                new("DataProtection:KeysPath", _keys.Path), new("Webhooks:AllowHttp", "true"),
+                new("Webhooks:AllowPrivateNetworks", "true"),
+            ])
+            .With(settings) with
+            {
+                Clock = Clock,
+                Configure = services => services.AddSingleton<Checkpoints>(new Listened(checkpoints, Heartbeat)),
+            });
+
+    /// <summary>Ends the running process and goes on with a new one.</summary>
+    public async Task RestartAsync(
+        Checkpoints? checkpoints = null, params IEnumerable<KeyValuePair<string, string?>> settings)
+    {
+        await Service.DisposeAsync();
+        _service = Start(checkpoints, settings);
+        _ = _service.Services;
+    }
+
+    /// <summary>The running process is gone without a word; a new one starts once its lease and claim have run
+    /// out.</summary>
+    public async Task ReviveAsync(CancellationToken ct)
+    {
+        await Service.DisposeAsync();
+        _redis.Stop();
+        _redis.Start();
+        await ExecuteAsync("UPDATE webhooks SET claimed_until = NULL, claimed_by = NULL", ct);
+        _service = Start();
+        _ = _service.Services;
+    }
+
+    /// <summary>Makes a webhook for a receiver: of installations, so that other webhooks are none of its
+    /// business.</summary>
+    internal async Task<Proto.Webhook> CreateAsync(
+        Receiver receiver, CancellationToken ct, Action<Proto.Webhook>? change = null)
+    {
+        var wanted = new Proto.Webhook
+        {
+            DisplayName = $"hook-{ResourceId.New()}",
+            Url = receiver.Url,
+            Filter = new() { ResourceTypes = { "installation" } },
+        };
+        change?.Invoke(wanted);
+        return await Webhooks.CreateWebhookAsync(new() { Webhook = wanted }, cancellationToken: ct);
+    }
+
+    /// <summary>Things happen to resources, in this order: events as a service hands them in. <c>deleted:</c> before a
+    /// name means its end.</summary>
+    /// <returns>Their sequences in the feed.</returns>
+    public async Task<IReadOnlyList<long>> HappenAsync(CancellationToken ct, params IEnumerable<string> resources)
+    {
+        await _happening.WaitAsync(ct);
+        try
+        {
+            var request = new Proto.AppendEventsRequest { Source = Source };
+            foreach (var resource in resources)
+            {
+                request.Events.Add(resource.StartsWith(DeletedPrefix, StringComparison.Ordinal)
+                    ? FeedWorld.Event(++_happened, resource[DeletedPrefix.Length..], "deletion-requested", "deleted")
+                    : FeedWorld.Event(++_happened, resource, "update-requested"));
+            }
+
+            await new Proto.EventIngestionService.EventIngestionServiceClient(Service.Channel)
+                .AppendEventsAsync(request, cancellationToken: ct);
+            var found = await Events.ListEventsAsync(
+                new() { Filter = new() { Source = Source }, PageSize = request.Events.Count }, cancellationToken: ct);
+            return [.. found.Events.Reverse().Select(e => e.Sequence)];
+        }
+        finally
+        {
+            _happening.Release();
+        }
+    }
+
+    /// <summary>Ends webhooks, so that they are in no other test's way.</summary>
+    public async Task DeleteAsync(params IEnumerable<Proto.Webhook> webhooks)
+    {
+        foreach (var webhook in webhooks)
+        {
+            await Webhooks.DeleteWebhookAsync(
+                new() { Name = webhook.Name }, cancellationToken: TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>The deliveries of a webhook, oldest first.</summary>
+    public async Task<IReadOnlyList<Proto.WebhookDelivery>> DeliveriesAsync(string webhook, CancellationToken ct) =>
+    [
+        .. (await Webhooks.ListWebhookDeliveriesAsync(
+            new() { Parent = webhook, PageSize = 1000 }, cancellationToken: ct)).Deliveries.Reverse(),
+    ];
+
+    /// <summary>Waits until the deliveries of a webhook are as wanted and nobody works on it.</summary>
+    public async Task<IReadOnlyList<Proto.WebhookDelivery>> RestingAsync(
+        string webhook, Func<IReadOnlyList<Proto.WebhookDelivery>, bool> isWanted, CancellationToken ct)
+    {
+        while (true)
+        {
+            var next = Heartbeat.Next;
+            var deliveries = await DeliveriesAsync(webhook, ct);
+            if (isWanted(deliveries) && await IsAtRestAsync(webhook, ct))
+            {
+                return deliveries;
+            }
+
+            await next.WaitAsync(Patience, ct);
+        }
+    }
+
+    /// <summary>Waits until a webhook is as wanted.</summary>
+    public async Task<Proto.Webhook> UntilAsync(string name, Func<Proto.Webhook, bool> isWanted, CancellationToken ct)
+    {
+        while (true)
+        {
+            var next = Heartbeat.Next;
+            var webhook = await Webhooks.GetWebhookAsync(new() { Name = name }, cancellationToken: ct);
+            if (isWanted(webhook))
+            {
+                return webhook;
+            }
+
+            await next.WaitAsync(Patience, ct);
+        }
+    }
+
+    /// <summary>Why a webhook is as it is.</summary>
+    public async Task<Explanation> WhyAsync(string webhook, CancellationToken ct) =>
+        (await Webhooks.WhyWebhookAsync(new() { Name = webhook }, cancellationToken: ct)).Chain[0];
+
+    public async Task ExecuteAsync(string sql, CancellationToken ct)
+    {
+        await using var source = NpgsqlDataSource.Create(ConnectionString);
+        await using var command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private async Task<bool> IsAtRestAsync(string webhook, CancellationToken ct) =>
+        (await WhyAsync(webhook, ct)).Owner.Length == 0;
+}
+
+/// <summary>Checkpoints of a test, with a heartbeat at each.</summary>
+internal sealed class Listened(Checkpoints? inner, Heartbeat heartbeat) : Checkpoints
+{
+    /// <inheritdoc/>
+    public override async ValueTask PassAsync(string place, CancellationToken ct)
+    {
+        try
+        {
+            if (inner is not null)
+            {
+                await inner.PassAsync(place, ct);
+            }
+        }
+        finally
+        {
+            heartbeat.Raise();
+        }
+    }
+}
+
+/// <summary>Tells whoever waits that work has passed some checkpoint.</summary>
+public sealed class Heartbeat
+{
+    private TaskCompletionSource _next = NewSource();
+
+    /// <summary>Ends at the next checkpoint that is passed after this was asked.</summary>
+    public Task Next => Volatile.Read(ref _next).Task;
+
+    public void Raise() => Interlocked.Exchange(ref _next, NewSource()).TrySetResult();
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
