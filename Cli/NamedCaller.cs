@@ -3,8 +3,8 @@ using Grpc.Core;
 namespace Cloud.Cli;
 
 /// <summary>
-/// Says who calls, for the audit, and bounds every call that is not a stream: a service that does not answer must not
-/// hold a person's terminal.
+/// Says who calls, for the audit, makes every request one that may be sent again, and bounds every call that is not a
+/// stream: a service that does not answer must not hold a person's terminal.
 /// </summary>
 internal sealed class NamedCaller(CallInvoker inner) : CallInvoker
 {
@@ -16,11 +16,11 @@ internal sealed class NamedCaller(CallInvoker inner) : CallInvoker
 
     public override TResponse BlockingUnaryCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-        inner.BlockingUnaryCall(method, host, Bounded(options), request);
+        inner.BlockingUnaryCall(method, host, Bounded(options), NormalRetries.Repeatable(request));
 
     public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-        inner.AsyncUnaryCall(method, host, Bounded(options), request);
+        inner.AsyncUnaryCall(method, host, Bounded(options), NormalRetries.Repeatable(request));
 
     public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>

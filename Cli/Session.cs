@@ -87,7 +87,8 @@ public sealed class Session : IDisposable
 
     private GrpcChannel Channel(int port)
     {
-        var channel = GrpcChannel.ForAddress($"http://{_host}:{port + _offset}");
+        var channel = GrpcChannel.ForAddress(
+            $"http://{_host}:{port + _offset}", new GrpcChannelOptions { ServiceConfig = NormalRetries.Config() });
         _channels.Add(channel);
         return channel;
     }

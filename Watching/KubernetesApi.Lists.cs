@@ -28,7 +28,7 @@ public sealed partial class KubernetesApi
         var path = kind.CollectionPath(selection.Namespace) + Query(
             ("labelSelector", selection.LabelSelector), ("fieldSelector", selection.FieldSelector),
             ("limit", limit is { } l ? Number(l) : null), ("continue", continuation));
-        var list = await Call<ListEnvelope>(HttpMethod.Get, path, null, cancellation);
+        var list = await Call<ListEnvelope>(kind.Plural, HttpMethod.Get, path, null, cancellation);
         var items = new List<T>(list.Items?.Count ?? 0);
         var undecodable = new List<ObjectKey>();
         foreach (var element in list.Items ?? [])
@@ -87,7 +87,8 @@ public sealed partial class KubernetesApi
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, deadline.Token);
         // Response headers may come late: some servers send them with the first event. So the bound is the watch's own.
         using var answer = await Send(
-            HttpMethod.Get, path, null, HttpCompletionOption.ResponseHeadersRead, duration + WatchGrace, cancellation);
+            kind.Plural, HttpMethod.Get, path, null, HttpCompletionOption.ResponseHeadersRead, duration + WatchGrace,
+            cancellation);
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(cancellation));
         while (await ReadLine(reader, either.Token, cancellation) is { } line)
         {

@@ -21,6 +21,9 @@ namespace Cloud.Watching;
 /// </remarks>
 public sealed partial class KubernetesApi : IDisposable
 {
+    /// <summary>Name of the meter that measures calls; to be registered with OpenTelemetry.</summary>
+    public const string MeterName = "Cloud.Providers";
+
     /// <summary>Bound on one call. A server that is slower than this is treated as unreachable.</summary>
     public static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
@@ -48,7 +51,7 @@ public sealed partial class KubernetesApi : IDisposable
     /// <summary>Reads one object.</summary>
     public Task<T> Get<T>(ResourceKind<T> kind, ObjectKey key, CancellationToken cancellation)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
-        Call<T>(HttpMethod.Get, kind.ObjectPath(key), null, cancellation);
+        Call<T>(kind.Plural, HttpMethod.Get, kind.ObjectPath(key), null, cancellation);
 
     /// <summary>Reads one object, or null when it does not exist.</summary>
     public async Task<T?> Find<T>(ResourceKind<T> kind, ObjectKey key, CancellationToken cancellation)
@@ -72,7 +75,7 @@ public sealed partial class KubernetesApi : IDisposable
         item.ApiVersion = kind.ApiVersion;
         item.Kind = kind.Kind;
         var path = kind.CollectionPath(item.Metadata.NamespaceProperty) + Query(("fieldManager", fieldManager));
-        return Call<T>(HttpMethod.Post, path, Json(item, "application/json"), cancellation);
+        return Call<T>(kind.Plural, HttpMethod.Post, path, Json(item, "application/json"), cancellation);
     }
 
     /// <summary>
@@ -86,7 +89,7 @@ public sealed partial class KubernetesApi : IDisposable
         item.ApiVersion = kind.ApiVersion;
         item.Kind = kind.Kind;
         var path = kind.ObjectPath(ObjectKey.Of(item)) + Query(("fieldManager", fieldManager));
-        return Call<T>(HttpMethod.Put, path, Json(item, "application/json"), cancellation);
+        return Call<T>(kind.Plural, HttpMethod.Put, path, Json(item, "application/json"), cancellation);
     }
 
     /// <summary>
@@ -100,7 +103,8 @@ public sealed partial class KubernetesApi : IDisposable
     {
         var path = kind.ObjectPath(key, subresource)
             + Query(("fieldManager", fieldManager), ("force", force ? "true" : "false"));
-        return Call<T>(HttpMethod.Patch, path, Json(desired, "application/apply-patch+yaml"), cancellation);
+        return Call<T>(
+            kind.Plural, HttpMethod.Patch, path, Json(desired, "application/apply-patch+yaml"), cancellation);
     }
 
     /// <summary>
@@ -113,7 +117,7 @@ public sealed partial class KubernetesApi : IDisposable
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var path = kind.ObjectPath(key, subresource) + Query(("fieldManager", fieldManager));
-        return Call<T>(HttpMethod.Patch, path, Json(patch, "application/merge-patch+json"), cancellation);
+        return Call<T>(kind.Plural, HttpMethod.Patch, path, Json(patch, "application/merge-patch+json"), cancellation);
     }
 
     /// <summary>JSON patch (RFC 6902).</summary>
@@ -122,7 +126,7 @@ public sealed partial class KubernetesApi : IDisposable
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var path = kind.ObjectPath(key) + Query(("fieldManager", fieldManager));
-        return Call<T>(HttpMethod.Patch, path, Json(patch, "application/json-patch+json"), cancellation);
+        return Call<T>(kind.Plural, HttpMethod.Patch, path, Json(patch, "application/json-patch+json"), cancellation);
     }
 
     /// <summary>
@@ -146,7 +150,7 @@ public sealed partial class KubernetesApi : IDisposable
         try
         {
             using var answer = await Send(
-                HttpMethod.Delete, kind.ObjectPath(key), Json(options, "application/json"),
+                kind.Plural, HttpMethod.Delete, kind.ObjectPath(key), Json(options, "application/json"),
                 HttpCompletionOption.ResponseContentRead, RequestTimeout, cancellation);
             return true;
         }
@@ -157,10 +161,11 @@ public sealed partial class KubernetesApi : IDisposable
         }
     }
 
-    private async Task<T> Call<T>(HttpMethod method, string path, HttpContent? body, CancellationToken cancellation)
+    private async Task<T> Call<T>(
+        string resource, HttpMethod method, string path, HttpContent? body, CancellationToken cancellation)
     {
         using var answer = await Send(
-            method, path, body, HttpCompletionOption.ResponseContentRead, RequestTimeout, cancellation);
+            resource, method, path, body, HttpCompletionOption.ResponseContentRead, RequestTimeout, cancellation);
         try
         {
             var stream = await answer.Content.ReadAsStreamAsync(cancellation);
@@ -171,6 +176,24 @@ public sealed partial class KubernetesApi : IDisposable
             throw new KubernetesApiException(
                 KubernetesErrorKind.ServerFault, $"The API server's answer to {method} {path} could not be read.",
                 answer.StatusCode, inner: e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> Send(
+        string resource, HttpMethod method, string path, HttpContent? body, HttpCompletionOption completion,
+        TimeSpan timeout, CancellationToken cancellation)
+    {
+        using var measured = new MeasuredCall(resource, method.Method);
+        try
+        {
+            var answer = await Send(method, path, body, completion, timeout, cancellation);
+            measured.Outcome = "ok";
+            return answer;
+        }
+        catch (KubernetesApiException e)
+        {
+            measured.Outcome = MeasuredCall.OutcomeOf(e.Kind);
+            throw;
         }
     }
 

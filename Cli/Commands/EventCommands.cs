@@ -54,15 +54,22 @@ internal static class EventCommands
                 request.AfterSequence = sequence;
             }
 
-            using var stream = session.Events.WatchEvents(request, cancellationToken: ct);
-            await foreach (var message in stream.ResponseStream.ReadAllAsync(ct))
-            {
-                if (message.Event is { } happened)
+            await NormalRetries.ResumeAsync(
+                async () =>
                 {
-                    Print(session, happened);
-                }
-            }
-
+                    using var stream = session.Events.WatchEvents(request, cancellationToken: ct);
+                    await foreach (var message in stream.ResponseStream.ReadAllAsync(ct))
+                    {
+                        request.ResumeToken = message.ResumeToken;
+                        request.ClearAfterSequence(); // One or the other says where to begin.
+                        if (message.Event is { } happened)
+                        {
+                            Print(session, happened);
+                        }
+                    }
+                },
+                () => request.ResumeToken.Length > 0,
+                ct);
             return ExitCode.Done;
         });
         return command;

@@ -91,12 +91,18 @@ internal static class ReadCommands
                 request.Filter.DnsName = (await Lookup.InstallationAsync(session, words, ct)).DnsNames[0];
             }
 
-            using var stream = session.Installations.WatchInstallations(request, cancellationToken: ct);
-            await foreach (var message in stream.ResponseStream.ReadAllAsync(ct))
-            {
-                Print(session, message);
-            }
-
+            await NormalRetries.ResumeAsync(
+                async () =>
+                {
+                    using var stream = session.Installations.WatchInstallations(request, cancellationToken: ct);
+                    await foreach (var message in stream.ResponseStream.ReadAllAsync(ct))
+                    {
+                        request.ResumeToken = message.ResumeToken;
+                        Print(session, message);
+                    }
+                },
+                () => request.ResumeToken.Length > 0,
+                ct);
             return ExitCode.Done;
         });
         return command;

@@ -12,6 +12,9 @@ namespace Cloud.ServiceDefaults.Hosting;
 /// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> when that is set, and nothing is traced when it is not.</summary>
 internal static class Telemetry
 {
+    /// <summary>The meter of <c>cloud.provider.call.duration</c>, in whatever part talks to the outside.</summary>
+    private const string ProvidersMeter = "Cloud.Providers";
+
     private const string OtlpEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
     public static void AddTelemetry(this WebApplicationBuilder builder, string name)
@@ -28,6 +31,7 @@ internal static class Telemetry
                 .AddMeter(SupervisionMeter.Name)
                 .AddMeter(StorageMeter.Name)
                 .AddMeter(HealthGauge.MeterName)
+                .AddMeter(ProvidersMeter)
                 .AddPrometheusExporter());
         if (!export)
         {

@@ -10,8 +10,9 @@ namespace Cloud.ServiceDefaults.Storage;
 /// left behind; processes take turns on advisory locks in PostgreSQL, so no leader is elected and Redis is not needed.
 /// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is
 /// delivered at least once, in the order of sequence, and taken in once (the receiver skips what it knows).</para>
-/// <para>A process that stops sends what is there when its work has ended. Crash after the commit, before the numbering: another process's next numbering, or the sweep, takes them
-/// along. Crash after delivery, before the mark: they are sent again and skipped. Receiver away: retried with
+/// <para>A process that stops sends what is there when its work has ended. Crash after the commit, before the
+/// numbering: another process's next numbering, or the sweep, takes them along. Crash after delivery, before the mark:
+/// they are sent again and skipped. Receiver away: retried with
 /// doubling waits up to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own.
 /// Receiver knows less than was delivered (it was restored from a backup): delivery goes back to where it says; what
 /// is no longer kept here stays a hole in its feed. This database restored from a backup: the receiver finds known

@@ -52,6 +52,16 @@ public sealed class RunningWorld : IAsyncLifetime
     /// <summary>The ids of this world's processes whose command line contains a text.</summary>
     public IReadOnlyList<int> Processes(string program) => World.Processes(program);
 
+    /// <summary>Where each replica of a service answers over HTTP, as Prometheus is told.</summary>
+    public async Task<IReadOnlyList<Uri>> ReplicasAsync(string service, CancellationToken ct)
+    {
+        var path = Path.Combine(World.StatePath, "prometheus", "targets.json");
+        var targets = JsonNode.Parse(await File.ReadAllTextAsync(path, ct))!.AsArray();
+        return [.. targets
+            .Where(target => target!["labels"]!["service"]!.GetValue<string>() == service)
+            .Select(target => new Uri($"http://{target!["targets"]![0]!.GetValue<string>()}"))];
+    }
+
     /// <summary>What a browser gets at a workspace's address.</summary>
     public async Task<(int Status, string Page)> VisitAsync(string host, CancellationToken ct)
     {

@@ -52,13 +52,17 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
     /// <exception cref="StepException">It does not answer, or does not let us in.</exception>
     public async Task<ServerReport> InspectAsync(ServerAddress address, CancellationToken ct)
     {
+        using var measured = new MeasuredCall("inspect");
         try
         {
             await using var connection = await ConnectAsync(For(address), ct);
-            return await ServerInspection.RunAsync(new ServerSession(connection, checkpoints), ct);
+            var report = await ServerInspection.RunAsync(new ServerSession(connection, checkpoints), ct);
+            measured.Outcome = MeasuredCall.Done;
+            return report;
         }
         catch (Exception failure) when (ServerFailures.IsOne(failure))
         {
+            measured.Outcome = MeasuredCall.Failed;
             throw ServerFailures.Explain(failure, address);
         }
     }
@@ -86,6 +90,7 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
             throw ServerFailures.Busy(address);
         }
 
+        using var measured = new MeasuredCall("act");
         try
         {
             await using var connection = await ConnectAsync(server, ct);
@@ -93,14 +98,17 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
                 ?? throw ServerFailures.LockedElsewhere(address, databaseName);
             if (!await isCurrent(ct))
             {
+                measured.Outcome = MeasuredCall.Fenced;
                 return false;
             }
 
             await work(new ServerSession(connection, checkpoints), ct);
+            measured.Outcome = MeasuredCall.Done;
             return true;
         }
         catch (Exception failure) when (ServerFailures.IsOne(failure))
         {
+            measured.Outcome = MeasuredCall.Failed;
             throw ServerFailures.Explain(failure, address);
         }
         finally

@@ -23,7 +23,8 @@ public sealed class Endpoints
         await process.HearsOthersAsync(Ct);
         Assert.Equal(
             """{"status":"ready","checks":[{"name":"loops","status":"ready"},"""
-                + """{"name":"postgresql","status":"ready"},{"name":"redis","status":"ready"},{"name":"stopping","status":"ready"}]}""",
+                + """{"name":"postgresql","status":"ready"},{"name":"redis","status":"ready"},"""
+                + """{"name":"stopping","status":"ready"}]}""",
             await GetAsync(process, "/health", HttpStatusCode.OK));
         Assert.Equal(
             """{"status":"ready","checks":[{"name":"postgresql","status":"ready"},"""
