@@ -99,6 +99,7 @@ public static class ServiceHosting
         services.AddSingleton<SchemaGate>();
         services.AddHostedService(provider => provider.GetRequiredService<SchemaGate>());
         services.AddSingleton<OutboxSignal>();
+        services.AddSingleton<CommitHints>();
         services.AddSingleton<Database>();
         services.AddSingleton<RequestLedger>();
         services.AddSingleton(provider => new OutboxStore(provider.GetRequiredService<NpgsqlDataSource>()));

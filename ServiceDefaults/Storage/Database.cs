@@ -8,7 +8,12 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <remarks>A crash between commit and nudge loses the nudge alone: the row is due in PostgreSQL and the supervisor's
 /// timer or sweep finds it; the outbox has its own sweep.</remarks>
 public sealed class Database(
-    NpgsqlDataSource source, INudges nudges, OutboxSignal outbox, Checkpoints checkpoints, TimeProvider time)
+    NpgsqlDataSource source,
+    INudges nudges,
+    OutboxSignal outbox,
+    CommitHints hints,
+    Checkpoints checkpoints,
+    TimeProvider time)
 {
     /// <summary>Now, in the resolution of PostgreSQL (microseconds), so that a value read back equals the one
     /// written.</summary>
@@ -41,6 +46,11 @@ public sealed class Database(
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var scope = new DatabaseTransaction(connection, transaction, Now);
         var result = await work(scope, ct);
+        if (scope.HasEvents || scope.AfterCommit.Count > 0)
+        {
+            await hints.SayAsync(ct);
+        }
+
         await checkpoints.PassAsync("transaction.before-commit", ct);
         await transaction.CommitAsync(ct);
         await checkpoints.PassAsync("transaction.after-commit", ct);
@@ -69,6 +79,9 @@ public sealed class Database(
         await transaction.RollbackAsync(ct);
         return result;
     }
+
+    /// <summary>Says that something will be committed that somebody waits for.</summary>
+    internal Task HintAsync(CancellationToken ct) => hints.SayAsync(ct);
 
     /// <summary>Tells who waits, after something was committed.</summary>
     internal async Task TellAsync(IReadOnlyList<Nudge> waiting, bool hasEvents, CancellationToken ct)

@@ -9,6 +9,19 @@ public static class DatabaseTrouble
     /// start.</summary>
     private static readonly string[] AwayStates = ["08", "53", "57P"];
 
+    /// <summary>Refusals of the moment by a server that is well: another transaction was in the way (serialization,
+    /// deadlock, lock timeout), or the statement was cancelled from outside.</summary>
+    private static readonly string[] PassingStates =
+    [
+        PostgresErrorCodes.SerializationFailure,
+        PostgresErrorCodes.DeadlockDetected,
+        PostgresErrorCodes.LockNotAvailable,
+        PostgresErrorCodes.QueryCanceled,
+    ];
+
+    /// <summary>Whether a server that is well refused it only for the moment.</summary>
+    public static bool IsPassing(PostgresException e) => PassingStates.Contains(e.SqlState);
+
     /// <summary>Whether trying the same again later can help without anything else changing.</summary>
     public static bool IsAway(Exception e) => e switch
     {

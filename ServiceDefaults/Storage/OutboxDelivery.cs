@@ -11,13 +11,13 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is
 /// delivered at least once, in the order of sequence, and taken in once (the receiver skips what it knows).</para>
 /// <para>A process that stops sends what is there when its work has ended. Crash after the commit, before the
-/// numbering: another process's next numbering, or the sweep, takes them along. Crash after delivery, before the mark:
-/// they are sent again and skipped. Receiver away: retried with
-/// doubling waits up to 30 s, without holding the lock; watchers are not affected, numbering is a loop of its own.
-/// Receiver knows less than was delivered (it was restored from a backup): delivery goes back to where it says; what
-/// is no longer kept here stays a hole in its feed. This database restored from a backup: the receiver finds known
-/// sequences with other events and begins a generation of this source; it is noted here, so that positions of before
-/// are too old for watchers.</para>
+/// numbering or delivery: the other processes were told that a commit comes (<see cref="CommitHints"/>) and take the
+/// events along two seconds later; if that was lost with Redis, at the sweep. Crash after delivery, before the mark:
+/// they are sent again and skipped. Receiver away: retried with doubling waits up to 30 s, without holding the lock;
+/// watchers are not affected, numbering is a loop of its own. Receiver knows less than was delivered (it was restored
+/// from a backup): delivery goes back to where it says; what is no longer kept here stays a hole in its feed. This
+/// database restored from a backup: the receiver finds known sequences with other events and begins a generation of
+/// this source; it is noted here, so that positions of before are too old for watchers.</para>
 /// </summary>
 internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleService
 {
@@ -40,6 +40,8 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
     private readonly TimeProvider _time;
     private readonly ILogger<OutboxDelivery> _logger;
     private readonly StorageMeter _meter;
+    private readonly CommitHints _hints;
+    private readonly LoopHealth _health;
     private readonly Pulse _numbered;
 
     public OutboxDelivery(
@@ -49,12 +51,14 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         SchemaGate schema,
         ServiceIdentity service,
         StorageMeter meter,
+        CommitHints hints,
+        LoopHealth health,
         TimeProvider time,
         ILogger<OutboxDelivery> logger,
         IEventSink? sink = null)
     {
         (_outbox, _signal, _nudges, _sink, _schema) = (outbox, signal, nudges, sink, schema);
-        (_service, _meter, _time, _logger) = (service, meter, time, logger);
+        (_service, _meter, _hints, _health, _time, _logger) = (service, meter, hints, health, time, logger);
         _numbered = new Pulse(time);
     }
 
@@ -102,36 +106,27 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
             LoopAsync("delivery", _numbered, DeliverAllAsync, stoppingToken));
     }
 
-    /// <summary>Runs a job whenever its pulse is raised and at every sweep, with doubling waits while it
-    /// fails.</summary>
+    /// <summary>Runs a job whenever its pulse is raised, a moment after somebody was about to commit, and at every
+    /// sweep; pauses while it fails.</summary>
     private async Task LoopAsync(string job, Pulse pulse, Func<CancellationToken, Task> run, CancellationToken ct)
     {
-        var wait = TimeSpan.Zero;
+        var pause = new LoopPause($"outbox {job}", RetryFirst, RetryLongest, _health, _time, _logger);
+        using var hints = _hints.Subscribe(() => pulse.RaiseBy(_hints.LookAt));
         while (true)
         {
             try
             {
                 await run(ct);
-                if (wait > TimeSpan.Zero)
-                {
-                    _logger.LogInformation("Resuming outbox {Job}", job);
-                    wait = TimeSpan.Zero;
-                }
+                pause.End();
             }
-            catch (Exception e) when (e is RpcException or NpgsqlException or TimeoutException)
+            catch (Exception e) when (!ct.IsCancellationRequested)
             {
-                ct.ThrowIfCancellationRequested();
-                if (wait == TimeSpan.Zero)
-                {
-                    _logger.LogWarning("Retrying outbox {Job} until it works: {Reason}", job, e.Message);
-                }
-
-                wait = wait == TimeSpan.Zero ? RetryFirst : wait * 2 < RetryLongest ? wait * 2 : RetryLongest;
-                await Task.Delay(wait, _time, ct);
+                await Task.Delay(pause.Begin(e), _time, ct);
                 continue;
             }
 
-            pulse.RaiseAt(_time.GetUtcNow() + Sweep);
+            var now = _time.GetUtcNow();
+            pulse.RaiseBy(_hints.LookAt > now ? _hints.LookAt : now + Sweep);
             await pulse.WaitAsync(ct);
         }
     }

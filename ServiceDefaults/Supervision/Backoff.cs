@@ -10,6 +10,15 @@ public static class Backoff
     /// <summary>The longest wait.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
 
+    /// <summary>The wait after the n-th failure in a row when the outside asked to be left alone for a time: at least
+    /// that long, within <see cref="Longest"/>.</summary>
+    public static TimeSpan After(int failures, TimeSpan? retryAfter)
+    {
+        var wait = After(failures);
+        var asked = retryAfter < Longest ? retryAfter.Value : retryAfter is null ? TimeSpan.Zero : Longest;
+        return asked > wait ? asked : wait;
+    }
+
     private const int DoublingsMax = 9;
 
     /// <summary>The wait after the n-th failure in a row (1 is the first): between half and all of the doubled

@@ -10,6 +10,9 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// one.</param>
 internal sealed record Failure(string Code, string Message, Fault Fault, bool Retryable, bool Expected)
 {
+    /// <summary>How long the outside asked to be left alone, if it did.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>Longest message that is kept, in characters.</summary>
     private const int MessageLengthMax = 1000;
 
@@ -32,11 +35,16 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
     /// <summary>What an exception means.</summary>
     public static Failure Of(Exception exception) => exception switch
     {
-        StepException step => new(step.Code, Cut(step.Message), step.Fault, step.Retryable, true),
+        StepException step => new(step.Code, Cut(step.Message), step.Fault, step.Retryable, true)
+        {
+            RetryAfter = step.RetryAfter ?? (step.InnerException is RpcException said ? RetryAfterOf(said) : null),
+        },
         RpcException rpc => OfPeer(rpc),
         HttpRequestException http => new("WORLD_UNREACHABLE", Cut(http.Message), Fault.World, true, true),
         NpgsqlException when DatabaseTrouble.IsAway(exception) =>
             new("DATABASE_UNAVAILABLE", Cut(exception.Message), Fault.World, true, true),
+        PostgresException refused when DatabaseTrouble.IsPassing(refused) =>
+            new("DATABASE_BUSY", Cut(refused.MessageText), Fault.World, true, true),
         TimeoutException slow => new("WORLD_TIMEOUT", Cut(slow.Message), Fault.World, true, true),
         OperationCanceledException =>
             new("WORLD_TIMEOUT", "A call to the outside was cut off.", Fault.World, true, true),
@@ -59,8 +67,14 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
                 or StatusCode.Unauthenticated or StatusCode.Unimplemented => Fault.Operator,
             _ => Fault.World,
         };
-        return new(ReasonOf(rpc), Cut(rpc.Status.Detail), fault, true, rpc.StatusCode is not StatusCode.Unknown);
+        return new(ReasonOf(rpc), Cut(rpc.Status.Detail), fault, true, rpc.StatusCode is not StatusCode.Unknown)
+        {
+            RetryAfter = RetryAfterOf(rpc),
+        };
     }
+
+    private static TimeSpan? RetryAfterOf(RpcException rpc) =>
+        rpc.GetRpcStatus()?.GetDetail<Rpc.RetryInfo>()?.RetryDelay?.ToTimeSpan();
 
     private static string Words(TimeSpan span) =>
         span.TotalHours >= 1 ? $"{span.TotalHours:0.#} h" : span.TotalMinutes >= 1 ? $"{span.TotalMinutes:0.#} min"

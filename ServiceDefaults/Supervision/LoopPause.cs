@@ -20,14 +20,15 @@ internal sealed class LoopPause(
     public bool IsActive => Until > time.GetUtcNow();
 
     /// <summary>Something failed: pause, longer than the last time. While it pauses already, nothing changes.</summary>
-    public void Begin(Exception reason)
+    /// <returns>How long from now.</returns>
+    public TimeSpan Begin(Exception reason)
     {
         var now = time.GetUtcNow();
         lock (_gate)
         {
             if (Until > now)
             {
-                return;
+                return Until - now;
             }
 
             if (_pause == TimeSpan.Zero)
@@ -39,6 +40,7 @@ internal sealed class LoopPause(
             _pause = _pause == TimeSpan.Zero ? first : _pause * 2 < longest ? _pause * 2 : longest;
             Until = now + _pause;
             health.Pauses(new PausedLoop(loop, _since, reason.Message));
+            return _pause;
         }
     }
 

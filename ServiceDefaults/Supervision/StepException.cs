@@ -31,4 +31,8 @@ public sealed class StepException(
 
     /// <summary>Whether trying again can help.</summary>
     public bool Retryable => retryable;
+
+    /// <summary>How long the outside asked to be left alone; null when it did not say. An answer of another service
+    /// given as the cause says it by itself.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }

@@ -45,19 +45,13 @@ internal sealed class SupervisedSql<TRow, TState>
         var known = string.Join(", ", StateNames<TState>.All.Select(name => $"'{name}'"));
         _mine = $"next_attempt_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1) AND state IN ({known})";
 
-        // $2 now, $3 claimed until, $4 worker, $5 when a nudge was heard, $6 lease held. A row that waited and was
-        // nudged becomes due with its claim, so that a crash during the step does not lose the nudge.
-        Claim =
+        CountDue =
             $"""
-            UPDATE {table} SET epoch = epoch + 1, claimed_until = $3, claimed_by = $4, looked_at = $2,
-              next_attempt_at = LEAST(next_attempt_at, $2)
-            WHERE id = $1 AND state IN ({known})
-              AND (next_attempt_at <= $2
-                OR (next_attempt_at > $2 AND attempts = 0
-                  AND $5 IS NOT NULL AND (looked_at IS NULL OR looked_at <= $5)))
-              AND ($6 OR claimed_until IS NULL OR claimed_until <= $2)
-            RETURNING {columns}
+            SELECT state, count(*), min(next_attempt_at) FROM {table}
+            WHERE next_attempt_at <= $1 AND state IN ({known}) GROUP BY state
             """;
+
+        Claim = ClaimOf(table, known);
 
         // $2 not before, $3 when the nudge was heard
         PullForward =
@@ -101,6 +95,8 @@ internal sealed class SupervisedSql<TRow, TState>
 
     public string UpdateWithEvent { get; }
 
+    public string CountDue { get; }
+
     public string Claim { get; }
 
     public string PullForward { get; }
@@ -141,6 +137,20 @@ internal sealed class SupervisedSql<TRow, TState>
             parameters.Add(RowMap<TRow>.Parameter(after, column));
         }
     }
+
+    /// <summary>$1 id, $2 now, $3 claimed until, $4 worker, $5 when a nudge was heard, $6 lease held. A row that waited
+    /// and was nudged becomes due with its claim, so that a crash during the step does not lose the nudge.</summary>
+    private static string ClaimOf(string table, string known) =>
+        $"""
+        UPDATE {table} SET epoch = epoch + 1, claimed_until = $3, claimed_by = $4, looked_at = $2,
+          next_attempt_at = LEAST(next_attempt_at, $2)
+        WHERE id = $1 AND state IN ({known})
+          AND (next_attempt_at <= $2
+            OR (next_attempt_at > $2 AND attempts = 0
+              AND $5 IS NOT NULL AND (looked_at IS NULL OR looked_at <= $5)))
+          AND ($6 OR claimed_until IS NULL OR claimed_until <= $2)
+        RETURNING {RowMap<TRow>.ColumnList}
+        """;
 
     public NpgsqlBatchCommand UpdateCommand(TRow before, TRow after)
     {

@@ -197,6 +197,21 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         return unanswered;
     }
 
+    /// <summary>Due rows by state, for those who measure.</summary>
+    internal async Task<IReadOnlyList<DueCount>> CountDueAsync(CancellationToken ct)
+    {
+        await using var command = database.Source.CreateCommand(_sql.CountDue);
+        command.Parameters.Add(Moment(database.Now));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var counts = new List<DueCount>();
+        while (await reader.ReadAsync(ct))
+        {
+            counts.Add(ReadCount(reader));
+        }
+
+        return counts;
+    }
+
     /// <summary>The next moment at which a row becomes due or a claim runs out.</summary>
     internal async Task<DateTimeOffset?> NextDueAsync(CancellationToken ct)
     {
@@ -287,6 +302,7 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         if (e is not null)
         {
             Outbox.AddParameters(command.Parameters, e, database.Now);
+            await database.HintAsync(ct);
         }
 
         var saved = await command.ExecuteNonQueryAsync(ct) == 1;
@@ -377,6 +393,9 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         StateNames<TState>.Parse(reader.GetString(1)),
         reader.GetFieldValue<DateTimeOffset>(2),
         reader.IsDBNull(3) ? null : reader.GetString(3));
+
+    private static DueCount ReadCount(DbDataReader reader) =>
+        new(reader.GetString(0), reader.GetInt64(1), reader.GetFieldValue<DateTimeOffset>(2));
 
     private static (string Id, DateTimeOffset HeardAt) ReadNudge(DbDataReader reader) =>
         (reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(1));

@@ -7,39 +7,52 @@ namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>
 /// The loop that makes rows come true, one per noun and process. This comment is the architecture of the control plane.
-/// <para><b>What it does.</b> A row is due when it is not at rest and <c>next_attempt_at</c> has come, or when somebody
-/// nudged it. For a due row a worker takes a <i>turn</i>: it takes the lease <c>noun:id</c> in Redis (tries once),
-/// claims the row in PostgreSQL (<c>epoch + 1</c>, fresh row back), looks up the rule of its state and runs the
+/// <para><b>What it does.</b> A row is due when it is not at rest and <c>next_attempt_at</c> has come, or when
+/// somebody nudged it. For a due row a worker takes a <i>turn</i>: it takes the lease <c>noun:id</c> in Redis (tries
+/// once), claims the row in PostgreSQL (<c>epoch + 1</c>, fresh row back), looks up the rule of its state and runs the
 /// rule's step. The step looks at the world, does what is missing and answers <c>Go(next)</c> or <c>Wait(why,
 /// after)</c>. The answer is saved by one statement that writes row and event together and only if version and epoch
-/// are still those that were read. After <c>Go</c> the worker goes on with the next state while its lease holds;
-/// after <c>Wait</c> it lets go.</para>
+/// are still those that were read. After <c>Go</c> the worker goes on with the next state while its lease holds; after
+/// <c>Wait</c> it lets go.</para>
 /// <para><b>Terms.</b> <i>version</i>: grows with every visible change; a request verb changes the row under a running
-/// step, and the step's save then loses. <i>epoch</i>: grows with every claim and is written into every outside object;
-/// a worker that slept through its lease finds its saves refused here and its writes refused there. <i>lease</i>:
-/// politeness, it keeps two workers from doing the same work at once. <i>nudge</i>: a hint that may be lost, doubled or
-/// late. <i>sweep</i>: the slow look through the due index that finds what lost nudges left behind.</para>
+/// step, and the step's save then loses. <i>epoch</i>: grows with every claim and is written into every outside
+/// object; a worker that slept through its lease finds its saves refused here and its writes refused there.
+/// <i>lease</i>: politeness, it keeps two workers from doing the same work at once. <i>nudge</i>: a hint that may be
+/// lost, doubled or late; it reaches every replica, one takes the row, and the others do nothing: the row remembers
+/// when it was last looked at (<c>looked_at</c>), and a nudge heard before that is served. <i>sweep</i>: the slow look
+/// through the due index that finds what lost nudges left behind.</para>
+/// <para><b>Whose turn.</b> The longest due, with a head start per point of priority: as that is a moment, nothing
+/// starves. A nudged row counts from its nudge until a look, at most a second later, tells its rank. Slots are bounded
+/// in all and per bulkhead key; rows of a full key are set aside; a key whose target failed has one slot until the
+/// target answers, so that many dead targets do not take them all.</para>
 /// <para><b>Guarantees.</b> (1) Of workers that run the same row at once, at most one saves. (2) State, version and
-/// event are written together or not at all. (3) A nudge that comes while the row is in its step is remembered and
-/// the row is looked at once more. (4) A row that is not at rest is looked at again: after its time, after a nudge,
-/// after a crash. (5) A failure is recorded with its code before the row is tried again, with doubling waits up to
-/// five minutes; a hopeless one, or one past <c>GiveUpAfter</c>, ends in the rule's failed state with the reason. (6)
-/// Slots are bounded in all and per bulkhead key, so one dead target holds only its own. (7) At rest costs nothing:
-/// no task, no timer, no query per row.</para>
+/// event are written together or not at all. (3) A nudge that comes while the row is in its step, in whichever
+/// process, is remembered and the row is looked at once more. (4) A row that is not at rest is looked at again: after
+/// its time, after a nudge, after a crash. (5) A failure is recorded with its code before the row is tried again, with
+/// doubling waits up to five minutes, or as long as the outside asked to be left alone; a hopeless one, or one past
+/// <c>GiveUpAfter</c>, ends in the rule's failed state with the reason. (6) At rest costs nothing: no task, no timer,
+/// no query per row. (7) No answer of PostgreSQL or Redis ends the process.</para>
 /// <para><b>Not guaranteed.</b> A step can run twice, and two workers can run it at once (Redis away, a paused
 /// process). Steps must therefore ensure rather than do, and give outside objects derived names and the epoch.</para>
-/// <para><b>What each crash point costs.</b>
-/// Before the lease: nothing. After the lease, before the claim: the lease's expiry (10 s). After the claim, during the
-/// step: the same, then the step runs again and finds what it did. After the step, before the save: the same. After the
-/// save, before nudges to others: they find out by their own timer or sweep. After the nudges, before the release: the
-/// lease's expiry, if the row has a next step.</para>
+/// <para><b>What each crash point costs.</b> A lease outlives its worker by 10 s (<see cref="Leases.Expiry"/>).
+/// <i>After the commit of a request, before its nudge</i>: 2 s; the other replicas were told that a commit comes (<see
+/// cref="CommitHints"/>) and look. <i>Before the lease</i>: nothing; the other replicas heard the nudge too. <i>After
+/// the lease, before the claim</i>: the lease; the row is due, or whoever was refused the lease asks after the nudge
+/// then. <i>After the claim, in the step, before the save</i>: the lease; the claim has made the row due, so that no
+/// nudge is lost, and the step runs again and finds what it did. <i>After the save, before telling</i>: what others
+/// must see of it (the feed, nudges to others) comes 2 s later, by the same hint; nudges to nouns of other services
+/// are lost and their rows wait for their own time. <i>After telling, before the release</i>: the lease, if the row
+/// has a next step. Replicas look at the table after a hint, after a refused lease, when the next row becomes due, and
+/// at the latest at the sweep (60 s): that is what a crash costs when the hint was lost with Redis.</para>
 /// <para><b>What failures cost.</b> <i>Redis away</i>: the claim in PostgreSQL stands in for the lease (a row claimed
-/// by another worker is left alone until that claim runs out), nudges between processes wait for the sweep; nothing
-/// is lost. <i>Lease lost in a step</i>: the step is cancelled and the row looked at again. <i>PostgreSQL away</i>:
-/// turns end without a trace, the loop pauses, doubling to 15 s, and goes on by itself; readiness says so. <i>Clock
-/// skew</i> between processes: rows become due early or late by as much; nothing depends on it for safety.
-/// <i>Stop</i>: no new turns, steps are cancelled and waited for, claims are given back and the rows nudged, so another
-/// replica goes on at once. <i>kill -9</i>: as a crash.</para>
+/// by another worker is left alone until that claim runs out), nudges between processes wait for the sweep; nothing is
+/// lost. <i>Lease lost in a step</i>: the step is cancelled and the row looked at again. <i>PostgreSQL away, or
+/// refusing</i>: turns end without a trace, the loop pauses, doubling to 15 s, and goes on by itself; the health says
+/// so, the log once. <i>Clock skew</i> between processes: rows become due early or late by as much, and a nudge is
+/// served twice, or, if who served it died, at the row's own time; nothing depends on it for safety. <i>Newer
+/// replicas</i> in a rolling upgrade: rows in states that this code does not know are left to them. <i>Stop</i>: no
+/// new turns, steps are cancelled and waited for, claims are given back and the rows nudged, so another replica goes
+/// on at once. <i>kill -9</i>: as a crash.</para>
 /// </summary>
 public sealed class Supervisor<TRow, TState> : BackgroundService
     where TRow : SupervisedRow<TState>
@@ -70,7 +83,9 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     private readonly UnansweredNudges _unanswered = new();
     private readonly LoopPause _pause;
     private readonly SupervisionMeter _meter;
+    private readonly CommitHints _hints;
     private readonly Pulse _pulse;
+    private readonly IReadOnlyList<string> _working;
     private readonly string _orderBy;
     private readonly string? _keyColumn;
     private readonly Func<TRow, string?>? _keyOf;
@@ -89,13 +104,17 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         Checkpoints checkpoints,
         SupervisionMeter meter,
         LoopHealth health,
+        CommitHints hints,
         SchemaGate schema,
         TimeProvider time,
         IOptions<SupervisorOptions<TRow>> options,
         ILogger<Supervisor<TRow, TState>> logger)
     {
         (_store, _rules, _nudges, _schema, _time, _logger) = (store, rules, nudges, schema, time, logger);
-        _meter = meter;
+        (_meter, _hints) = (meter, hints);
+        var working = Enum.GetValues<TState>().Where(state => rules.For(state).Step is not null);
+        _working = [.. working.Select(StateNames<TState>.Of)];
+        meter.Watch(new DueRows(store.Noun, _working, store.CountDueAsync, time, logger));
         _pause = new LoopPause(store.Noun, PauseFirst, PauseLongest, health, time, logger);
         _options = options.Value;
         _turn = new Turn<TRow, TState>(store, rules, leases, nudges, checkpoints, meter, time, logger);
@@ -118,6 +137,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     {
         await _schema.ReadyAsync(stoppingToken);
         using var hearing = _nudges.Subscribe(_store.Noun, Hear);
+        using var hints = _hints.Subscribe(HearHint);
         var forgotten = true;
         try
         {
@@ -142,7 +162,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
                     PauseFor(e);
                 }
 
-                _pulse.RaiseAt(NextLook());
+                _pulse.RaiseBy(NextLook());
                 await _pulse.WaitAsync(stoppingToken);
             }
         }
@@ -167,10 +187,15 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         _pulse.Raise();
     }
 
+    private void HearHint()
+    {
+        LookAt(_hints.LookAt);
+        _pulse.RaiseBy(_hints.LookAt);
+    }
+
     private async Task WakeForgottenAsync(CancellationToken ct)
     {
-        var working = Enum.GetValues<TState>().Where(s => _rules.For(s).Step is not null).Select(StateNames<TState>.Of);
-        var woken = await _store.WakeForgottenAsync([.. working], ct);
+        var woken = await _store.WakeForgottenAsync(_working, ct);
         if (woken > 0)
         {
             _logger.LogInformation("Waking {Count} {Noun} rows whose states have learned a step", woken, _store.Noun);
@@ -209,7 +234,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         {
             // Set before the query, so that whatever becomes due while it runs can only bring the next look forward.
             _lookedAt = _time.GetUtcNow();
-            _lookAt = _lookedAt + _options.Sweep;
+            _lookAt = _hints.LookAt > _lookedAt ? _hints.LookAt : _lookedAt + _options.Sweep;
             _mayBeMore = false;
         }
 
@@ -227,6 +252,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         }
 
         await AskAboutNudgesAsync(ct);
+        LookAt(_unanswered.NextAt);
         if (due.Count < RowsPerLookMax && await _store.NextDueAsync(ct) is { } next)
         {
             var soonest = _time.GetUtcNow() + LookSlack;

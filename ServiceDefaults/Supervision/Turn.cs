@@ -275,7 +275,7 @@ internal sealed class Turn<TRow, TState>(
                 row, rule, Failure.GaveUp(rule.GiveUpAfter!.Value, failure.Message, failure.Code, failure.Fault));
         }
 
-        var wait = failure.Retryable ? Backoff.After(row.Attempts + 1) : Backoff.Longest;
+        var wait = failure.Retryable ? Backoff.After(row.Attempts + 1, failure.RetryAfter) : Backoff.Longest;
         logger.LogWarning(
             "Retrying {Noun} {Id} in {State} after {Wait:0.0} s, failure {Attempt} in a row: {Code}: {Message}",
             store.Noun, row.Id, state, wait.TotalSeconds, row.Attempts + 1, failure.Code, failure.Message);

@@ -28,6 +28,18 @@ internal sealed class UnansweredNudges
         }
     }
 
+    /// <summary>When it is time to ask about the first; never when none is kept.</summary>
+    public DateTimeOffset NextAt
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _kept.Count == 0 ? DateTimeOffset.MaxValue : _kept.Values.Min(nudge => nudge.AskAt);
+            }
+        }
+    }
+
     /// <summary>Takes out those whose time to ask has come.</summary>
     public IReadOnlyList<(string Id, DateTimeOffset HeardAt)> TakeDue(DateTimeOffset now)
     {

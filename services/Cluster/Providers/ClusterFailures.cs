@@ -46,11 +46,11 @@ public static class ClusterFailures
     }
 
     private static StepException World(string code, Cluster cluster, string what, KubernetesApiException e) =>
-        new(code, Words(cluster, what, e), Fault.World, retryable: true, e);
+        new(code, Words(cluster, what, e), Fault.World, retryable: true, e) { RetryAfter = e.RetryAfter };
 
     private static StepException Operator(
         string code, Cluster cluster, string what, KubernetesApiException e, bool retryable) =>
-        new(code, Words(cluster, what, e), Fault.Operator, retryable, e);
+        new(code, Words(cluster, what, e), Fault.Operator, retryable, e) { RetryAfter = e.RetryAfter };
 
     private static string Words(Cluster cluster, string what, KubernetesApiException e) =>
         $"{cluster.DisplayName} ({cluster.Server}) {what}: {e.Message}";

@@ -133,9 +133,13 @@ public sealed class Depot : IAsyncDisposable
     }
 
     /// <summary>As above, for what nobody signals.</summary>
-    public async Task TurnClockUntilAsync(Func<bool> happened, TimeSpan step, CancellationToken ct)
+    public Task TurnClockUntilAsync(Func<bool> happened, TimeSpan step, CancellationToken ct) =>
+        TurnClockUntilAsync(() => Task.FromResult(happened()), step, ct);
+
+    /// <summary>As above, for what must be looked up.</summary>
+    public async Task TurnClockUntilAsync(Func<Task<bool>> happened, TimeSpan step, CancellationToken ct)
     {
-        while (!happened())
+        while (!await happened())
         {
             await Task.Delay(TickReal, TimeProvider.System, ct);
             Clock.Advance(step);

@@ -1,5 +1,7 @@
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Grpc.Core;
 using Xunit;
 
 namespace Cloud.ServiceDefaults.Tests.Supervision;
@@ -35,6 +37,24 @@ public sealed class Failing
         Assert.Equal(0, delivered.Attempts);
         Assert.Null(delivered.LastErrorCode);
         Assert.Equal(["dispatch-requested", "in-transit", "delivered"], await depot.HistoryAsync(parcel.Id, Ct));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_the_outside_asks_to_be_left_alone_for_is_waited(bool saidByPeer)
+    {
+        var asked = TimeSpan.FromSeconds(90);
+        var busy = saidByPeer
+            ? Problem.Unavailable("POST_BUSY", "Come back later.", asked).ToRpcStatus().ToRpcException()
+            : (Exception)new StepException("POST_BUSY", "Come back later.", Fault.World, true) { RetryAfter = asked };
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.Before = (_, _) => Task.FromException(busy);
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == 1, Ct);
+        Assert.Equal("POST_BUSY", failed.LastErrorCode);
+        Assert.Equal(depot.Clock.GetUtcNow() + asked, failed.NextAttemptAt);
     }
 
     [Fact]
@@ -170,5 +190,8 @@ public sealed class Failing
         Assert.InRange(Backoff.After(1), TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1));
         Assert.InRange(Backoff.After(5), TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(16));
         Assert.InRange(Backoff.After(1_000_000), TimeSpan.FromSeconds(150), TimeSpan.FromSeconds(300));
+        Assert.Equal(TimeSpan.FromSeconds(20), Backoff.After(1, TimeSpan.FromSeconds(20)));
+        Assert.Equal(Backoff.Longest, Backoff.After(1, TimeSpan.FromDays(1)));
+        Assert.InRange(Backoff.After(5, TimeSpan.FromSeconds(1)), TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(16));
     }
 }

@@ -1,3 +1,4 @@
+using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Cloud.TestHost;
 using Xunit;
@@ -139,8 +140,9 @@ public sealed class Rivals(ITestOutputHelper output)
         await process.Faults.PassedAsync("lease.refused", refused, Ct);
 
         await depot.LeaseRunsOutAsync(parcel.Id);
+        depot.Clock.Advance(Leases.Expiry);
         await depot.TurnClockUntilAsync(
-            process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct), TimeSpan.FromMilliseconds(100), Ct);
+            process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct), TimeSpan.FromMilliseconds(10), Ct);
         Assert.True(depot.Clock.GetUtcNow() < waiting.NextAttemptAt);
     }
 
@@ -160,8 +162,9 @@ public sealed class Rivals(ITestOutputHelper output)
         await depot.LeaseRunsOutAsync(parcel.Id);
 
         var other = await depot.StartAsync(Ct);
+        depot.Clock.Advance(Leases.Expiry);
         await depot.TurnClockUntilAsync(
-            other.UntilAsync(parcel.Id, ParcelState.Delivered, Ct), TimeSpan.FromMilliseconds(100), Ct);
+            other.UntilAsync(parcel.Id, ParcelState.Delivered, Ct), TimeSpan.FromMilliseconds(10), Ct);
         Assert.True(depot.Clock.GetUtcNow() < waiting.NextAttemptAt);
         hold.Release();
     }

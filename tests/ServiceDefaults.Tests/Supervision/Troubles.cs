@@ -41,7 +41,7 @@ public sealed class Troubles
             process.UntilAsync(due.Id, ParcelState.Delivered, Ct), TimeSpan.FromSeconds(1), Ct);
         await depot.TurnClockUntilAsync(
             process.DeliverAsync("after", Ct), TimeSpan.FromSeconds(1), Ct);
-        Assert.Empty(Health(process).Paused);
+        await depot.TurnClockUntilAsync(() => Health(process).Paused.Count == 0, TimeSpan.FromSeconds(1), Ct);
         Assert.False(Lifetime(process).ApplicationStopping.IsCancellationRequested);
     }
 
@@ -55,6 +55,9 @@ public sealed class Troubles
         await depot.TurnClockUntilAsync(() => Health(process).Paused.Count > 0, TimeSpan.FromSeconds(10), Ct);
         var paused = Assert.Single(Health(process).Paused, loop => loop.Name == "parcel");
         Assert.Contains("parcels", paused.Reason, StringComparison.Ordinal);
+        using var http = new HttpClient(process.Handler, disposeHandler: false);
+        var health = await http.GetStringAsync(new Uri("http://parcels/health"), Ct);
+        Assert.Contains("These loops pause: parcel since", health, StringComparison.Ordinal);
         await depot.ExecuteAsync("ALTER TABLE parcels_elsewhere RENAME TO parcels", Ct);
 
         await depot.TurnClockUntilAsync(process.DeliverAsync("after", Ct), TimeSpan.FromSeconds(1), Ct);
