@@ -48,7 +48,7 @@ public sealed class ReplicaTests(WebhookWorld world, ITestOutputHelper output) :
         await world.UntilAsync(webhook.Name, w => w.DeliveryStatus.LastSuccessTime is not null, Ct);
         await receiver.ReceivedAsync(2, Ct);
 
-        // Both are stopped one after the other: whichever was delivering, the next one goes on. No time passes.
+        // Both are stopped one after the other: whichever was delivering, the next one goes on.
         await world.RestartAsync();
         await second.DisposeAsync();
         release.SetResult();
