@@ -73,6 +73,9 @@ public sealed class Session : IDisposable
 
     public ClusterService.ClusterServiceClient Clusters => new(_source.For(ClusterPort));
 
+    public ClusterInstallationService.ClusterInstallationServiceClient ClusterInstallations =>
+        new(_source.For(ClusterPort));
+
     public DatabaseServerService.DatabaseServerServiceClient DatabaseServers => new(_source.For(DatabasePoolPort));
 
     public LogicalDatabaseService.LogicalDatabaseServiceClient LogicalDatabases => new(_source.For(DatabasePoolPort));

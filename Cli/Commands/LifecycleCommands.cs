@@ -186,11 +186,37 @@ internal static class LifecycleCommands
             new() { Name = installation.Name, RequestId = parsed.GetValue(RequestId)! },
             cancellationToken: token).ResponseAsync);
 
-    private static Command Retry() => Verb(
-        "retry", "Try again what ended in a failed state.",
-        (session, parsed, installation, token) => session.Installations.RetryInstallationAsync(
-            new() { Name = installation.Name, RequestId = parsed.GetValue(RequestId)! },
-            cancellationToken: token).ResponseAsync);
+    private static Command Retry()
+    {
+        var name = new Argument<string>("resource")
+        {
+            Description = "a workspace's address or id, or the name of any resource, such as logicalDatabases/<id>",
+        };
+        var command = new Command("retry", "Try again what ended in a failed state.")
+        {
+            name, NoWait, Timeout, RequestId,
+        };
+        command.Run(async (session, parsed, ct) =>
+        {
+            var words = parsed.GetValue(name)!;
+            var requestId = parsed.GetValue(RequestId)!;
+            if (await Resources.RetryAsync(session, words, requestId, ct) is { } resource)
+            {
+                Screen.Document(resource);
+                return ExitCode.Done;
+            }
+
+            var installation = await Lookup.InstallationAsync(session, words, ct);
+            return await FinishAsync(
+                session,
+                parsed,
+                installation.DnsNames[0],
+                token => session.Installations.RetryInstallationAsync(
+                    new() { Name = installation.Name, RequestId = requestId }, cancellationToken: token).ResponseAsync,
+                ct);
+        });
+        return command;
+    }
 
     private static Command Verb(
         string word, string help, Func<Session, ParseResult, Installation, CancellationToken, Task<Installation>> ask)

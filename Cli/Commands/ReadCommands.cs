@@ -110,17 +110,19 @@ internal static class ReadCommands
 
     private static Command Why()
     {
-        var name = new Argument<string>("workspace") { Description = "address, id or installations/<id>" };
-        var command = new Command("why", "What a workspace waits for, since when, the last error, and who can act.")
+        var name = new Argument<string>("resource")
+        {
+            Description = "a workspace's address or id, or the name of any resource, such as logicalDatabases/<id>",
+        };
+        var command = new Command(
+            "why", "What it waits for and rests on, across services: since when, the last error, and who can act.")
         {
             name,
         };
         command.Run(async (session, parsed, ct) =>
         {
-            var found = await Lookup.InstallationAsync(session, parsed.GetValue(name)!, ct);
-            var why = await session.Installations.WhyInstallationAsync(
-                new() { Name = found.Name }, cancellationToken: ct);
-            Chain.Print(session, why, why.Chain);
+            var (whole, chain) = await Resources.WhyAsync(session, parsed.GetValue(name)!, ct);
+            Chain.Print(session, whole, chain);
             return ExitCode.Done;
         });
         return command;

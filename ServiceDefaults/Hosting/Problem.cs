@@ -15,6 +15,13 @@ public static class Problem
     /// <summary>The domain of every reason.</summary>
     public const string Domain = "cloud.mattermost.com";
 
+    /// <summary>Bytes of all wrong fields that are told together.</summary>
+    private const int FieldsTextMax = 2500;
+
+    private const int FieldLengthMax = 150;
+    private const int DescriptionLengthMax = 300;
+    private const int MessageLengthMax = 400;
+
     /// <summary>There is no such resource.</summary>
     public static ProblemException NotFound(string resourceName) => new(
         StatusCode.NotFound,
@@ -22,15 +29,33 @@ public static class Problem
         $"{resourceName} does not exist.",
         Resource(resourceName, "not found"));
 
-    /// <summary>The request is wrong; all wrong fields at once.</summary>
+    /// <summary>The request is wrong; all wrong fields at once, as far as a status can carry them: it travels in
+    /// headers, which many clients refuse beyond 8 KiB.</summary>
     public static ProblemException Invalid(params FieldProblem[] fields)
     {
         var details = new Rpc.BadRequest();
-        details.FieldViolations.AddRange(fields.Select(f => new Rpc.BadRequest.Types.FieldViolation
+        var room = FieldsTextMax;
+        foreach (var field in fields)
         {
-            Field = f.Field, Description = f.Description, Reason = f.Reason,
-        }));
-        var message = string.Join("; ", fields.Select(f => $"{f.Field}: {f.Description}"));
+            var told = new Rpc.BadRequest.Types.FieldViolation
+            {
+                Field = Cut(field.Field, FieldLengthMax),
+                Description = Cut(field.Description, DescriptionLengthMax),
+                Reason = field.Reason,
+            };
+            room -= told.CalculateSize();
+            if (room < 0 && details.FieldViolations.Count > 0)
+            {
+                break;
+            }
+
+            details.FieldViolations.Add(told);
+        }
+
+        var untold = fields.Length - details.FieldViolations.Count;
+        var message = Cut(
+            string.Join("; ", details.FieldViolations.Select(v => $"{v.Field}: {v.Description}")), MessageLengthMax)
+            + (untold == 0 ? "" : $" (and {untold} more)");
         return new(StatusCode.InvalidArgument, fields is [var only] ? only.Reason : "INVALID_FIELDS", message, details);
     }
 
@@ -121,6 +146,18 @@ public static class Problem
     };
 
     internal static IMessage Retry(TimeSpan after) => new Rpc.RetryInfo { RetryDelay = Duration.FromTimeSpan(after) };
+
+    /// <summary>A text short enough for a status.</summary>
+    internal static string Cut(string text, int length)
+    {
+        if (text.Length <= length)
+        {
+            return text;
+        }
+
+        // Half a character cannot be sent.
+        return text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)] + "...";
+    }
 
     private static Rpc.ResourceInfo Resource(string name, string description) => new()
     {

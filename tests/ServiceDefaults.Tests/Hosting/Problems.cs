@@ -1,3 +1,4 @@
+using System.Text;
 using Cloud.Protos.Metrics.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
@@ -30,6 +31,19 @@ public sealed class Problems
             status.GetDetail<BadRequest>()!.FieldViolations.Select(v => (v.Field, v.Reason)));
         Assert.Equal("INVALID_FIELDS", status.GetDetail<ErrorInfo>()!.Reason);
         Assert.Contains("must be at most 30 kg", status.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void However_much_is_wrong_the_status_fits_into_the_headers_it_travels_in()
+    {
+        const int headersOfCautiousClients = 8192;
+        var fields = Enumerable.Range(0, 500).Select(n => new FieldProblem(
+            $"field[{new string('é', n)}]", new string('ü', 2000), "INVALID_TEXT")).ToArray();
+        var status = Problem.Invalid(fields).ToRpcStatus();
+        var sent = (status.CalculateSize() * 4 / 3) + (3 * Encoding.UTF8.GetByteCount(status.Message));
+        Assert.InRange(sent, 1, headersOfCautiousClients);
+        Assert.NotEmpty(status.GetDetail<BadRequest>()!.FieldViolations);
+        Assert.Contains("more)", status.Message, StringComparison.Ordinal);
     }
 
     [Fact]
