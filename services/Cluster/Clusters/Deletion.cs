@@ -1,16 +1,21 @@
 using Cloud.Providers;
 using Cloud.Watching;
+using k8s;
+using k8s.Models;
 using static Cloud.Clusters.ClusterState;
 using static Cloud.ServiceDefaults.Supervision.Outcome;
 
 namespace Cloud.Clusters;
 
 /// <summary>
-/// deletion-requested -> deleted: our operator is taken out and the cluster let go. The resource definition stays,
-/// because its removal would remove every <c>Mattermost</c> resource in the cluster, ours or not.
+/// deletion-requested -> deleted: our operator is taken out and the cluster let go. Only what bears our mark goes. The
+/// resource definition stays, because its removal would remove every <c>Mattermost</c> resource in the cluster, ours or
+/// not.
 /// </summary>
 public sealed class Deletion(ClusterConnections connections, TimeProvider time)
 {
+    private static readonly ObjectKey ClusterWide = new("", OperatorManifests.Name);
+
     private static readonly TimeSpan NamespaceWait = TimeSpan.FromSeconds(10);
 
     /// <summary>deletion-requested: remove what we installed.</summary>
@@ -20,18 +25,31 @@ public sealed class Deletion(ClusterConnections connections, TimeProvider time)
         var api = connections.To(row);
         try
         {
-            await api.Delete(ResourceKinds.ClusterRoleBindings, new ObjectKey("", OperatorManifests.Name), null, ct);
-            await api.Delete(ResourceKinds.ClusterRoles, new ObjectKey("", OperatorManifests.Name), null, ct);
-            var key = new ObjectKey("", OperatorManifests.Name);
-            var ns = await api.Find(WorkspaceNamespace.Resource, key, ct);
+            await RemoveOursAsync(api, ResourceKinds.ClusterRoleBindings, ClusterWide, ct);
+            await RemoveOursAsync(api, ResourceKinds.ClusterRoles, ClusterWide, ct);
+            var ns = await api.Find(WorkspaceNamespace.Resource, ClusterWide, ct);
             if (ns is null) return Gone(row, "the operator is out of it");
-            if (!ns.IsTerminating) await api.Delete(WorkspaceNamespace.Resource, key, ns.Metadata.Uid, ct);
+            if (!OperatorManifests.IsOurs(ns))
+            {
+                await RemoveOursAsync(api, ResourceKinds.Deployments, OperatorManifests.DeploymentKey, ct);
+                await RemoveOursAsync(api, ResourceKinds.ServiceAccounts, OperatorManifests.DeploymentKey, ct);
+                return Gone(row, "the operator is out of it; its namespace was there before and stays");
+            }
+            if (!ns.IsTerminating) await api.Delete(WorkspaceNamespace.Resource, ClusterWide, ns.Metadata.Uid, ct);
             return Wait("the operator's namespace is being removed", NamespaceWait);
         }
         catch (KubernetesApiException e)
         {
             throw ClusterFailures.Of(e, row);
         }
+    }
+
+    private static async Task RemoveOursAsync<T>(
+        KubernetesApi api, ResourceKind<T> kind, ObjectKey key, CancellationToken ct)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        if (await api.Find(kind, key, ct) is { } live && OperatorManifests.IsOurs(live))
+            await api.Delete(kind, key, live.Metadata.Uid, ct);
     }
 
     private ClusterOutcome Gone(Cluster row, string why)

@@ -27,6 +27,10 @@ public static class OperatorManifests
     /// <summary>Definition of <c>Mattermost</c> resources. Shared: not to be changed.</summary>
     public static V1CustomResourceDefinition Definition => ParsedDefinition.Value;
 
+    /// <summary>Whether we applied an object; somebody else's bears no mark of ours.</summary>
+    public static bool IsOurs(IKubernetesObject<V1ObjectMeta> item) =>
+        item.Metadata.Annotations?.ContainsKey(Applier.HashAnnotation) == true;
+
     public static V1Namespace Namespace() => new() { Metadata = new V1ObjectMeta { Name = Name } };
 
     public static V1ServiceAccount ServiceAccount() => new() { Metadata = Namespaced() };

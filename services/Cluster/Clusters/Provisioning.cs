@@ -20,8 +20,9 @@ public sealed record OperatorOptions
 /// provision-in-progress -> stable: resource definition, namespace, account, rights and Deployment of the operator are
 /// applied, and the operator is seen to run. What is as wanted already is not written again.
 /// <para>A resource definition that somebody else installed is left as it is when it serves our version: it may hold
-/// fields that ours does not name, and resources that use them. Another operator's Deployment of the same name is
-/// replaced as a whole: merged with ours it would keep its command, and its selector cannot be changed.</para>
+/// fields that ours does not name, and resources that use them. A namespace of that name is used as it is. Another
+/// operator's Deployment of the same name is replaced as a whole: merged with ours it would keep its command,
+/// and its selector cannot be changed.</para>
 /// </summary>
 public sealed class Provisioning(ClusterConnections connections, OperatorOptions options, TimeProvider time)
 {
@@ -60,7 +61,7 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
         KubernetesApi api, string image, CancellationToken ct)
     {
         var definition = await EnsureDefinitionAsync(api, ct);
-        await EnsureAsync(api, ResourceKinds.Namespaces, OperatorManifests.Namespace(), ct);
+        await EnsureNamespaceAsync(api, ct);
         await EnsureAsync(api, ResourceKinds.ServiceAccounts, OperatorManifests.ServiceAccount(), ct);
         await EnsureAsync(api, ResourceKinds.ClusterRoles, OperatorManifests.ClusterRole(), ct);
         await EnsureAsync(api, ResourceKinds.ClusterRoleBindings, OperatorManifests.ClusterRoleBinding(), ct);
@@ -72,9 +73,18 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
     {
         var (kind, desired) = (ResourceKinds.CustomResourceDefinitions, OperatorManifests.Definition);
         var live = await api.Find(kind, ObjectKey.Of(desired), ct);
-        return live is not null && !IsOurs(live) && ServesOurVersion(live)
+        return live is not null && !OperatorManifests.IsOurs(live) && ServesOurVersion(live)
             ? live
             : await EnsureAsync(api, kind, desired, live, ct);
+    }
+
+    /// <summary>A namespace that was there before us stays without our mark, so that letting the cluster go does not
+    /// remove it with what else is in it.</summary>
+    private static async Task EnsureNamespaceAsync(KubernetesApi api, CancellationToken ct)
+    {
+        var (kind, desired) = (ResourceKinds.Namespaces, OperatorManifests.Namespace());
+        var live = await api.Find(kind, ObjectKey.Of(desired), ct);
+        if (live is null || OperatorManifests.IsOurs(live)) await EnsureAsync(api, kind, desired, live, ct);
     }
 
     private static async Task<V1Deployment> EnsureDeploymentAsync(
@@ -82,7 +92,7 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
     {
         var (kind, desired) = (ResourceKinds.Deployments, OperatorManifests.Deployment(image));
         var live = await api.Find(kind, OperatorManifests.DeploymentKey, ct);
-        if (live is not null && !IsOurs(live))
+        if (live is not null && !OperatorManifests.IsOurs(live))
         {
             await api.Delete(kind, OperatorManifests.DeploymentKey, live.Metadata.Uid, ct);
             live = null;
@@ -102,10 +112,6 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
         KubernetesApi api, ResourceKind<T> kind, T desired, T? live, CancellationToken ct)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         (await new Applier(api, Manifests.FieldManager).Apply(kind, desired, live, force: true, ct)).Object;
-
-    /// <summary>We applied it; somebody else's bears no mark of ours.</summary>
-    private static bool IsOurs(IKubernetesObject<V1ObjectMeta> item) =>
-        item.Metadata.Annotations?.ContainsKey(Applier.HashAnnotation) == true;
 
     private static bool ServesOurVersion(V1CustomResourceDefinition definition) =>
         definition.Spec.Versions.Any(v => v.Served && v.Name == MattermostResource.Resource.Version);

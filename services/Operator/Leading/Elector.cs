@@ -1,3 +1,4 @@
+using Cloud.Operator.Reconciling;
 using Cloud.Watching;
 using k8s.Models;
 
@@ -115,7 +116,7 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
                 {
                     Metadata = new V1ObjectMeta { Name = _key.Name, NamespaceProperty = _key.Namespace },
                     Spec = new V1LeaseSpec(),
-                }), _identity, cancellation);
+                }), Children.FieldManager, cancellation);
                 return true;
             }
 
@@ -125,7 +126,7 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
             }
 
             lease.Spec ??= new V1LeaseSpec();
-            await api.Replace(ResourceKinds.Leases, Written(lease), _identity, cancellation);
+            await api.Replace(ResourceKinds.Leases, Written(lease), Children.FieldManager, cancellation);
             return true;
         }
         catch (KubernetesApiException e)
@@ -185,7 +186,7 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
             {
                 lease.Spec.HolderIdentity = "";
                 lease.Spec.LeaseDurationSeconds = 1;
-                await api.Replace(ResourceKinds.Leases, lease, _identity, deadline.Token);
+                await api.Replace(ResourceKinds.Leases, lease, Children.FieldManager, deadline.Token);
             }
         }
         catch (Exception e) when (e is KubernetesApiException or OperationCanceledException)

@@ -172,6 +172,20 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
         var spec = api.Get("deployments.apps", "mattermost-operator", "mattermost-operator")!["spec"]!;
         Assert.Null(spec["selector"]!["matchLabels"]!["theirs"]);
         Assert.Null(spec["template"]!["spec"]!["containers"]![0]!["command"]);
+
+        // Let go, it loses what we brought, and keeps what was there.
+        api.Create("clusterrolebindings.rbac.authorization.k8s.io", Parse(
+            """
+            {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"theirs"},
+            "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"mattermost-operator"}}
+            """), "kubectl");
+        await used.Clusters.DeleteClusterAsync(new() { Name = imported.Name }, cancellationToken: Ct);
+        await used.ClusterUntilAsync(imported.Name, c => c.State == "deleted", Ct);
+        Assert.NotNull(api.Get("namespaces", null, "mattermost-operator"));
+        Assert.NotNull(api.Get("clusterrolebindings.rbac.authorization.k8s.io", null, "theirs"));
+        Assert.Null(api.Get("deployments.apps", "mattermost-operator", "mattermost-operator"));
+        Assert.Null(api.Get("serviceaccounts", "mattermost-operator", "mattermost-operator"));
+        Assert.Null(api.Get("clusterroles.rbac.authorization.k8s.io", null, "mattermost-operator"));
     }
 
     [Fact]
