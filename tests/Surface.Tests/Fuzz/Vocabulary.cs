@@ -12,7 +12,8 @@ internal sealed class Vocabulary
 
     private static readonly string[] Wild =
     [
-        "", " ", "a", "\0", "a\0b", "\n", "\u202egnirts", "😀😀😀", "ÄÖÜ", "'; DROP TABLE installations; --", "%", "_", "{}",
+        "", " ", "a", "\0", "a\0b", "\n", "\u202egnirts", "😀😀😀", "ÄÖÜ", "'; DROP TABLE installations; --", "%", "_",
+        "{}",
         "null", "../../etc/passwd", "installations/", "installations/x", "clusters/*", "-", "*", "0", "-1", "1.5",
         "\ud83d", new string('x', 64), new string('y', 1024), new string('z', 1025), new string('é', 5000),
     ];
