@@ -87,7 +87,7 @@ internal sealed class Turn<TRow, TState>(
         if (enter(row) is { } fullKey)
         {
             await store.ReleaseAsync(row, dueNow: true, stopping);
-            return new TurnEnd(Again: item with { HeardAt = null, Key = fullKey });
+            return new TurnEnd(Again: item with { HeardAt = null, Ranked = true, Key = fullKey });
         }
 
         return await RunChainAsync(row, lease, claimedFor, stopping);
