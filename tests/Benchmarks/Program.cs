@@ -54,6 +54,21 @@ idle.SetAction((parsed, ct) => new IdleBench(ReportOf(parsed)).RunAsync(
     parsed.GetValue(rows), parsed.GetValue(clusters), TimeSpan.FromSeconds(parsed.GetValue(seconds)), ct));
 root.Add(idle);
 
+// No verb: each of them, as it is by default.
+root.SetAction(async (_, ct) =>
+{
+    foreach (var verb in new[] { engine, latency, provision, reads, idle })
+    {
+        var code = await root.Parse([verb.Name, .. args]).InvokeAsync(cancellationToken: ct);
+        if (code != 0)
+        {
+            return code;
+        }
+    }
+
+    return 0;
+});
+
 var connection = new Argument<string>("connection string");
 var port = new Argument<int>("port");
 var serve = new Command(BareReads.Verb) { connection, port };

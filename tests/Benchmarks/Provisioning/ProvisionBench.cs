@@ -30,14 +30,16 @@ internal sealed class ProvisionBench(Report report)
                 new($"{count} workspaces, request to stable", "s", [all.Seconds], [bare.Seconds],
                     Goal.NoMoreThan(GoalSeconds * count / GoalCount), Goal.Times(FloorGoal)),
                 new($"{count / Tenth} workspaces before", "s", [some.Seconds], []),
+                new("PostgreSQL statements per workspace", "", [all.Statements], []),
                 new("10 times the count takes times", "x", [tenfold], [], Goal.NoMoreThan(TenfoldGoal)),
+                new("processor time per workspace, all processes", "ms", [all.Cpu], [bare.Cpu]),
                 .. all.CpuByProcess.Select(part => new Measurement(
                     $"processor time per workspace, {part.Key}", "ms", [part.Value], FloorOf(part.Key))),
             ],
             ct);
 
         IReadOnlyList<double> FloorOf(string process) =>
-            bare.CpuByProcess.TryGetValue(process, out var cost) ? [cost] : [];
+            bare.CpuByProcess.TryGetValue(process, out var cost) && cost > 0 ? [cost] : [];
     }
 
     private static async Task<(Cost Some, Cost All, WorkspaceTemplate Template)> ProductAsync(
@@ -53,9 +55,16 @@ internal sealed class ProvisionBench(Report report)
         var some = await CostAsync(stores, fleet.Simulator, fleet.Services, count / Tenth,
             () => Workspaces.CreateAsync(fleet, "some", count / Tenth, ct));
         Report.Note(Verb, $"{count} workspaces");
+        await Queries.ResetAsync(stores, ct);
         var all = await CostAsync(stores, fleet.Simulator, fleet.Services, count,
             () => Workspaces.CreateAsync(fleet, "many", count, ct));
-        return (some, all, await TemplateAsync(fleet, ct));
+        var statements = await Queries.CountAsync(stores, ct) / count;
+        foreach (var line in await Queries.MostAsync(stores, ct))
+        {
+            Report.Note(Verb, line);
+        }
+
+        return (some, all with { Statements = statements }, await TemplateAsync(fleet, ct));
     }
 
     private static async Task<Cost> FloorAsync(
@@ -107,5 +116,11 @@ internal sealed class ProvisionBench(Report report)
         }
     }
 
-    private sealed record Cost(double Seconds, IReadOnlyDictionary<string, double> CpuByProcess);
+    private sealed record Cost(double Seconds, IReadOnlyDictionary<string, double> CpuByProcess)
+    {
+        public double Cpu => CpuByProcess.Values.Sum();
+
+        /// <summary>Statements per workspace.</summary>
+        public double Statements { get; init; }
+    }
 }

@@ -1,12 +1,12 @@
 using Cloud.Benchmarks.Worlds;
 using Npgsql;
 
-namespace Cloud.Benchmarks.Idling;
+namespace Cloud.Benchmarks.Measuring;
 
 /// <summary>What PostgreSQL was asked to do, as <c>pg_stat_statements</c> counts it.</summary>
 internal static class Queries
 {
-    private const int Shown = 12;
+    private const int Shown = 40;
 
     /// <summary>Statements so far of everybody but the benchmark.</summary>
     public static async Task<double> CountAsync(LocalStores stores, CancellationToken ct)
