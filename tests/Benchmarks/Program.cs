@@ -20,6 +20,9 @@ var runs = new Option<int>("--runs")
 {
     Description = "runs of each measurement", DefaultValueFactory = _ => 3, Recursive = true,
 };
+// Ctrl+C stops what was started and removes its files, which takes longer than the two seconds of the default.
+var patient = new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) };
+
 var root = new RootCommand("Measures Cloud, each number with a floor of the same run.") { output, write, runs };
 
 var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 10_000 };
@@ -59,7 +62,7 @@ root.SetAction(async (_, ct) =>
 {
     foreach (var verb in new[] { engine, latency, provision, reads, idle })
     {
-        var code = await root.Parse([verb.Name, .. args]).InvokeAsync(cancellationToken: ct);
+        var code = await root.Parse([verb.Name, .. args]).InvokeAsync(patient, ct);
         if (code != 0)
         {
             return code;
@@ -77,7 +80,7 @@ serve.SetAction((parsed, ct) =>
     BareReads.ServeAsync(parsed.GetRequiredValue(connection), parsed.GetRequiredValue(port), ct));
 root.Add(serve);
 
-return await root.Parse(args).InvokeAsync();
+return await root.Parse(args).InvokeAsync(patient);
 
 Report ReportOf(ParseResult parsed) =>
     new(parsed.GetValue(output) == "json", parsed.GetValue(write)?.FullName);

@@ -94,6 +94,7 @@ internal sealed class EngineBench(Report report)
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration["ConnectionStrings:cloud-db"] = stores.For("bench");
         builder.Configuration["ConnectionStrings:redis"] = stores.RedisConnectionString;
+        builder.Configuration["DataProtection:KeysPath"] = Path.Combine(stores.Directory, "keys", "bench");
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton(clock);

@@ -34,9 +34,11 @@ internal static class Queries
         await using var source = NpgsqlDataSource.Create(stores.AdminConnectionString);
         await using var command = source.CreateCommand(
             $"""
-            SELECT format('%s x %s (%s ms)', calls, left(regexp_replace(query, '\s+', ' ', 'g'), 100),
+            SELECT format('%s x %s: %s (%s ms)', calls, rolname,
+                left(regexp_replace(query, '\s+', ' ', 'g'), 60) || ' ... '
+                    || right(regexp_replace(query, '\s+', ' ', 'g'), 60),
                 round(total_exec_time::numeric, 1))
-            FROM pg_stat_statements WHERE userid <> (SELECT oid FROM pg_roles WHERE rolname = current_user)
+            FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid WHERE rolname <> current_user
             ORDER BY calls DESC LIMIT {Shown}
             """);
         await using var reader = await command.ExecuteReaderAsync(ct);
