@@ -78,6 +78,15 @@ public sealed partial class KubernetesApi : IDisposable
         return Call<T>(kind.Plural, HttpMethod.Post, path, Json(item, "application/json"), cancellation);
     }
 
+    /// <summary>As above, from a document as <see cref="Apply"/> takes it.</summary>
+    public Task<T> Create<T>(
+        ResourceKind<T> kind, ObjectKey key, JsonObject desired, string fieldManager, CancellationToken cancellation)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var path = kind.CollectionPath(key.Namespace) + Query(("fieldManager", fieldManager));
+        return Call<T>(kind.Plural, HttpMethod.Post, path, Json(desired, "application/json"), cancellation);
+    }
+
     /// <summary>
     /// Writes the whole object as given; fails with Conflict when its resource version is set and no longer current.
     /// Only for kinds whose class holds every field: what a class does not know is erased.
@@ -95,6 +104,9 @@ public sealed partial class KubernetesApi : IDisposable
     /// <summary>
     /// Server-side apply: the fields in <paramref name="desired"/> become ours, those we had and left out go.
     /// </summary>
+    /// <param name="desired">
+    /// With <c>metadata.resourceVersion</c> in it, refused (Conflict) when the object has moved on since.
+    /// </param>
     /// <param name="force">Take fields from other managers; otherwise fails with Conflict when one is theirs.</param>
     public Task<T> Apply<T>(
         ResourceKind<T> kind, ObjectKey key, JsonObject desired, string fieldManager, bool force,
@@ -134,17 +146,31 @@ public sealed partial class KubernetesApi : IDisposable
     /// longer the one with <paramref name="uid"/>.
     /// </summary>
     /// <param name="uid">Only delete this very object; null deletes whatever has the name.</param>
-    public async Task<bool> Delete<T>(
+    public Task<bool> Delete<T>(
         ResourceKind<T> kind, ObjectKey key, string? uid, CancellationToken cancellation)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        Delete(kind, key, uid is null ? null : new JsonObject { ["uid"] = uid }, cancellation);
+
+    /// <summary>Deletes an object if it is still as it was seen; answers false when it is not.</summary>
+    public Task<bool> DeleteAsSeen<T>(ResourceKind<T> kind, T seen, CancellationToken cancellation)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        Delete(
+            kind,
+            ObjectKey.Of(seen),
+            new JsonObject { ["uid"] = seen.Metadata.Uid, ["resourceVersion"] = seen.Metadata.ResourceVersion },
+            cancellation);
+
+    private async Task<bool> Delete<T>(
+        ResourceKind<T> kind, ObjectKey key, JsonObject? preconditions, CancellationToken cancellation)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var options = new JsonObject
         {
             ["apiVersion"] = "v1", ["kind"] = "DeleteOptions", ["propagationPolicy"] = "Background",
         };
-        if (uid is not null)
+        if (preconditions is not null)
         {
-            options["preconditions"] = new JsonObject { ["uid"] = uid };
+            options["preconditions"] = preconditions;
         }
 
         try
@@ -155,7 +181,7 @@ public sealed partial class KubernetesApi : IDisposable
             return true;
         }
         catch (KubernetesApiException e) when (e.Kind == KubernetesErrorKind.NotFound
-            || (e.Kind == KubernetesErrorKind.Conflict && uid is not null))
+            || (e.Kind == KubernetesErrorKind.Conflict && preconditions is not null))
         {
             return false;
         }

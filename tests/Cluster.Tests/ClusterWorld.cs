@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Cloud.Clusters;
 using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Storage;
-using Cloud.ServiceDefaults.Supervision;
 using Cloud.Simulator.ApiServers;
 using Cloud.Simulator.Controllers;
 using Cloud.TestHost;
@@ -44,8 +43,10 @@ public sealed class ClusterWorld : IAsyncLifetime
         new() { Name = "small", Nodes = 1, Pods = 20, Cpu = "2", PodStartDelay = TimeSpan.FromMilliseconds(20) },
     ];
 
-    /// <summary>Where the service may be crashed or held; set before the first use.</summary>
-    public Checkpoints? Checkpoints { get; init; }
+    /// <summary>Last word on the container of the service; set before the first use.</summary>
+    public Action<IServiceCollection>? Configure { get; init; }
+
+    public RedisServer Redis => _redis;
 
     public Proto.ClusterService.ClusterServiceClient Clusters => new(Service.Channel);
 
@@ -66,7 +67,7 @@ public sealed class ClusterWorld : IAsyncLifetime
         _desk = await CredentialsDesk.OpenAsync(patience.Token);
         _simulator = await StartSimulatorAsync(patience.Token);
         foreach (var settings in Simulated) _operators[settings.Name] = new OperatorDouble(Cluster(settings.Name).Api);
-        _service = Start(Checkpoints);
+        _service = Start();
         _ = _service.Services;
     }
 
@@ -90,26 +91,24 @@ public sealed class ClusterWorld : IAsyncLifetime
     }
 
     /// <summary>Another process of the service, on the same tables and keys.</summary>
-    public ServiceHost<ClusterService> Start(Checkpoints? checkpoints = null) =>
+    public ServiceHost<ClusterService> Start(bool withRedis = true) =>
         new(ServiceHostOptions.For(_database!, _redis).With(
             [new("DataProtection:KeysPath", Path.Combine(_files.Path, "keys")), Desk.Setting,
+                new("ConnectionStrings:redis", withRedis ? _redis.ConnectionString : ""),
                 new("Logging:LogLevel:Default", "Warning"), new("Logging:LogLevel:Grpc", "None")]) with
             {
-                Configure = services =>
-                {
-                    if (checkpoints is not null) services.AddSingleton(checkpoints);
-                },
+                Configure = Configure,
             });
 
     /// <summary>Ends the running process and goes on with a new one. What it knew of leases is forgotten, as it would
     /// be
     /// after their time.</summary>
-    public async Task RestartAsync(Checkpoints? checkpoints = null)
+    public async Task RestartAsync()
     {
         _redis.Stop();
         _redis.Start();
         await StopAsync();
-        _service = Start(checkpoints);
+        _service = Start();
         _ = _service.Services;
     }
 

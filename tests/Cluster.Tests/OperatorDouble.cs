@@ -10,6 +10,9 @@ namespace Cloud.ClusterTests;
 /// </summary>
 public sealed class OperatorDouble : IAsyncDisposable
 {
+    /// <summary>A version that ends so gets only some of its pods ready.</summary>
+    public const string SlowPods = "-slow";
+
     private const string Resources = "mattermosts.installation.mattermost.com";
     private const string Definitions = "customresourcedefinitions.apiextensions.k8s.io";
 
@@ -72,7 +75,8 @@ public sealed class OperatorDouble : IAsyncDisposable
                 return;
             }
             var generation = resource["metadata"]!["generation"]!.GetValue<long>();
-            var state = Held ? "reconciling" : "stable";
+            var isSlow = resource["spec"]!["version"]!.GetValue<string>().EndsWith(SlowPods, StringComparison.Ordinal);
+            var state = Held ? "reconciling" : isSlow ? "ready" : "stable";
             var status = resource["status"];
             if (status?["observedGeneration"]?.GetValue<long>() == generation
                 && status["state"]?.GetValue<string>() == state) return;

@@ -1,16 +1,20 @@
 using Cloud.ClusterInstallations;
 using Cloud.Clusters;
 using Cloud.Watching;
+using k8s;
 using k8s.Models;
 
 namespace Cloud.Providers;
 
 /// <summary>
 /// An installation's objects in its cluster: writes them, reads what became of them, removes them.
-/// <para>Every write is preceded by a look at the epoch on the namespace, and refused when that is higher than the
-/// row's: a worker that was paused cannot overwrite what its successor wrote. Between look and write a gap remains;
-/// what slips through there after a deletion is found by <see cref="Drift"/>, which removes namespaces whose row says
-/// deleted.</para>
+/// <para>Every write is preceded by a look, refused when what is there bears a higher epoch than the row's, and sent
+/// with what was seen as its precondition: missing objects are created, which fails where somebody was faster, and
+/// others are changed only as they were seen. So a worker that was paused anywhere cannot overwrite what its successor
+/// wrote. Two things it can still do, and both are undone by <see cref="Drift"/>: make the namespace anew after a
+/// deletion (nothing is left there to compare with), and overwrite a resource that its successor made while it slept
+/// between finding none and writing its own (apply has no precondition for absence, and creating by other means would
+/// lose track of the fields that are ours).</para>
 /// <para>Failures are <see cref="StepException"/>s.</para>
 /// </summary>
 public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCredentials credentials)
@@ -27,7 +31,7 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
             Refuse(ns, row);
             try
             {
-                return await WriteAsync(api, row, ct);
+                return await WriteAsync(api, row, ns, ct);
             }
             catch (KubernetesApiException e) when (e.IsNamespaceTerminating)
             {
@@ -62,7 +66,8 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
             if (ns.IsTerminating) return ns;
             RefuseStale(ns, row);
             // The resource first, so that the operator does not mend what the namespace takes down with it.
-            await api.Delete(MattermostResource.Resource, ResourceKey(row), uid: null, ct);
+            if (await api.Find(MattermostResource.Resource, ResourceKey(row), ct) is { } resource)
+                await api.Delete(MattermostResource.Resource, ResourceKey(row), resource.Metadata.Uid, ct);
             await api.Delete(WorkspaceNamespace.Resource, NamespaceKey(row), ns.Metadata.Uid, ct);
             return ns;
         });
@@ -72,29 +77,64 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
         CallAsync(cluster, api => api.Delete(
             WorkspaceNamespace.Resource, new ObjectKey("", ns.Metadata.Name), ns.Metadata.Uid, ct));
 
-    private async Task<MattermostResource> WriteAsync(KubernetesApi api, ClusterInstallation row, CancellationToken ct)
+    private async Task<MattermostResource> WriteAsync(
+        KubernetesApi api, ClusterInstallation row, WorkspaceNamespace? ns, CancellationToken ct)
     {
-        await ApplyAsync(api, Manifests.Namespace(row), ct);
+        // In a namespace that is new there is nothing to look at.
+        var isNew = ns is null;
+        await WriteAsync(api, row, Manifests.Namespace(row), ns, ct);
         await Task.WhenAll(
-            ApplyAsync(api, Manifests.NetworkPolicy(row), ct),
-            EnsureBudgetAsync(api, row, ct),
+            EnsureAsync(api, row, Manifests.NetworkPolicy(row), isNew, ct),
+            EnsureBudgetAsync(api, row, isNew, ct),
             EnsureDatabaseSecretAsync(api, row, ct));
         var manifest = Manifests.Mattermost(row);
-        return await api.Apply<MattermostResource>(
-            MattermostResource.Resource, manifest.Key, manifest.Document, Manifests.FieldManager, force: true,
-            subresource: null, ct);
+        var found = isNew ? null : await api.Find(MattermostResource.Resource, manifest.Key, ct);
+        return await ApplyAsync(api, row, MattermostResource.Resource, manifest, found, ct);
     }
 
-    private static async Task ApplyAsync(KubernetesApi api, Manifest manifest, CancellationToken ct) =>
-        await api.Apply<UnstructuredObject>(
-            manifest.Kind, manifest.Key, manifest.Document, Manifests.FieldManager, force: true, subresource: null, ct);
+    private static async Task EnsureAsync(
+        KubernetesApi api, ClusterInstallation row, Manifest manifest, bool isNew, CancellationToken ct) =>
+        await WriteAsync(
+            api, row, manifest, isNew ? null : await api.Find(manifest.Kind, manifest.Key, ct), ct);
 
-    private static async Task EnsureBudgetAsync(KubernetesApi api, ClusterInstallation row, CancellationToken ct)
+    /// <summary>Creates what was not there, or changes what was, as it was.</summary>
+    private static async Task WriteAsync(
+        KubernetesApi api, ClusterInstallation row, Manifest manifest, IKubernetesObject<V1ObjectMeta>? found,
+        CancellationToken ct)
+    {
+        if (found is null)
+        {
+            manifest.Document["metadata"]!.AsObject().Remove("resourceVersion");
+            await api.Create(manifest.Kind, manifest.Key, manifest.Document, Manifests.FieldManager, ct);
+        }
+        else
+            await ApplyAsync(api, row, manifest.Kind, manifest, found, ct);
+    }
+
+    private static async Task<T> ApplyAsync<T>(
+        KubernetesApi api, ClusterInstallation row, ResourceKind<T> kind, Manifest manifest,
+        IKubernetesObject<V1ObjectMeta>? found, CancellationToken ct)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        if (found is not null)
+        {
+            if (found.Epoch() > row.Epoch) throw Stale(row, found.Epoch());
+            manifest.Document["metadata"]!["resourceVersion"] = found.Metadata.ResourceVersion;
+        }
+        return await api.Apply<T>(
+            kind, manifest.Key, manifest.Document, Manifests.FieldManager, force: true, subresource: null, ct);
+    }
+
+    private static async Task EnsureBudgetAsync(
+        KubernetesApi api, ClusterInstallation row, bool isNew, CancellationToken ct)
     {
         if (Manifests.PodDisruptionBudget(row) is { } budget)
-            await ApplyAsync(api, budget, ct);
-        else
-            await api.Delete(Manifests.PodDisruptionBudgets, ResourceKey(row), uid: null, ct);
+            await EnsureAsync(api, row, budget, isNew, ct);
+        else if (!isNew && await api.Find(Manifests.PodDisruptionBudgets, ResourceKey(row), ct) is { } found)
+        {
+            if (found.Epoch() > row.Epoch) throw Stale(row, found.Epoch());
+            await api.DeleteAsSeen(Manifests.PodDisruptionBudgets, found, ct);
+        }
     }
 
     /// <summary>
@@ -111,9 +151,15 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
 
         var issued = await credentials.IssueAsync(row, ct);
         var manifest = Manifests.DatabaseSecret(row, issued.ConnectionString, issued.DataSource);
-        var now = await api.Find(ResourceKinds.Secrets, key, ct);
-        if (now is not null && now.Epoch() > row.Epoch) throw Stale(row, now.Epoch());
-        await ApplyAsync(api, manifest, ct);
+        try
+        {
+            await WriteAsync(api, row, manifest, found, ct);
+        }
+        catch (KubernetesApiException e) when (
+            e.Kind is KubernetesErrorKind.AlreadyExists or KubernetesErrorKind.Conflict)
+        {
+            await WriteAsync(api, row, manifest, await api.Find(ResourceKinds.Secrets, key, ct), ct);
+        }
     }
 
     private static bool HasCredentials(V1Secret? secret) =>

@@ -23,6 +23,11 @@ public sealed class Life
     /// <summary>How long a row is left alone before it is looked at again: what time does, only sooner.</summary>
     private static readonly TimeSpan NudgeAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>What a sleeper changed must be undone by the service itself within so many looks.</summary>
+    private const int MendingLooksMax = 100;
+
+    private static readonly TimeSpan MendingLookEvery = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _gate = new();
     private readonly ILifeStage _stage;
     private readonly List<string> _passed = [];
@@ -77,11 +82,11 @@ public sealed class Life
     /// <summary>Whether the fault has struck.</summary>
     internal bool IsStruck { get; private set; }
 
-    /// <summary>Whether a sleeper held a lock of the outside world: everybody else failed until it woke.</summary>
-    internal bool WasInTheWay { get; private set; }
-
-    /// <summary>What was changed outside by a worker that woke; null when nothing.</summary>
+    /// <summary>What was changed outside by a worker that woke, and stays so; null when nothing.</summary>
     internal string? Damage { get; private set; }
+
+    /// <summary>What was changed so at first.</summary>
+    internal string? Mended { get; private set; }
 
     /// <summary>A request id that stays the same when the request is repeated.</summary>
     public string RequestId => $"{Id}-{Asking}";
@@ -254,7 +259,6 @@ public sealed class Life
         if (_sleep is { } sleep && _failures > 0)
         {
             Note("the sleeper is in the way and wakes");
-            WasInTheWay = true;
             _sleep = null;
             sleep.SetResult();
             await _sleeper!.Ended;
@@ -273,7 +277,22 @@ public sealed class Life
         var (row, outside) = await _stage.LookAsync(this, ct);
         sleep.SetResult();
         await _sleeper!.Ended.WaitAsync(Patience, ct);
-        var (rowAfter, outsideAfter) = await _stage.LookAsync(this, ct);
+        for (var looks = 0; looks == 0 || (Damage is not null && looks < MendingLooksMax); looks++)
+        {
+            if (looks > 0)
+            {
+                Mended = Damage;
+                await Task.Delay(MendingLookEvery, TimeProvider.System, ct);
+            }
+
+            var (rowAfter, outsideAfter) = await _stage.LookAsync(this, ct);
+            Damage = Differences(row, outside, rowAfter, outsideAfter);
+        }
+    }
+
+    private static string? Differences(
+        RowState? row, IReadOnlyList<string> outside, RowState? rowAfter, IReadOnlyList<string> outsideAfter)
+    {
         var changes = outside.Except(outsideAfter).Select(line => "- " + line)
             .Concat(outsideAfter.Except(outside).Select(line => "+ " + line)).ToList();
         if ((row?.State, row?.Version) != (rowAfter?.State, rowAfter?.Version))
@@ -281,7 +300,7 @@ public sealed class Life
             changes.Add($"row: {row} became {rowAfter}");
         }
 
-        Damage = changes.Count > 0 ? string.Join(Environment.NewLine, changes) : null;
+        return changes.Count > 0 ? string.Join(Environment.NewLine, changes) : null;
     }
 
     private bool TakeRequestDied()
