@@ -52,7 +52,7 @@ public static class GrpcPeers
             })
             .OverConnectionTo(serviceName)
             .AddHttpMessageHandler(provider => new CallPlaces(provider.GetRequiredService<Checkpoints>(), serviceName))
-            .AddInterceptor(() => new PeerInterceptor());
+            .AddInterceptor(provider => new PeerInterceptor(provider.GetRequiredService<ServiceIdentity>()));
     }
 
     /// <summary>Whether an RPC only reads, by its name.</summary>
@@ -102,7 +102,7 @@ public static class GrpcPeers
     }
 
     /// <summary>Adds what every call to a peer carries.</summary>
-    private sealed class PeerInterceptor : Interceptor
+    private sealed class PeerInterceptor(ServiceIdentity service) : Interceptor
     {
         public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
             TRequest request,
@@ -125,7 +125,7 @@ public static class GrpcPeers
             AsyncServerStreamingCallContinuation<TRequest, TResponse> continuation) =>
             continuation(request, new(context.Method, context.Host, WithActor(context.Options)));
 
-        private static CallOptions WithActor(CallOptions options)
+        private CallOptions WithActor(CallOptions options)
         {
             var headers = new Metadata();
             foreach (var entry in options.Headers ?? [])
@@ -133,7 +133,9 @@ public static class GrpcPeers
                 headers.Add(entry);
             }
 
-            headers.Add("x-actor", RequestContext.Current.Actor);
+            // To others, this service is who works on a row.
+            var actor = RequestContext.Current.Actor;
+            headers.Add("x-actor", actor == RequestContext.SupervisorActor ? service.Name : actor);
             return options.WithHeaders(headers);
         }
     }

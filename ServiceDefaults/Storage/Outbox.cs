@@ -38,7 +38,7 @@ internal static class Outbox
         AddText(parameters, e.ErrorCode);
         AddText(parameters, e.Actor ?? context.Actor);
         AddText(parameters, e.RequestId ?? context.RequestId);
-        AddText(parameters, e.TraceId ?? RequestContext.TraceId);
+        AddText(parameters, e.TraceId ?? Cause.TraceIdOf(Cause.Current.Traceparent));
         parameters.Add(new NpgsqlParameter<long> { TypedValue = e.ResourceVersion });
         parameters.Add(new NpgsqlParameter<DateTimeOffset>
         {

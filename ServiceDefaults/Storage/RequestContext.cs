@@ -5,7 +5,7 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <summary>Who caused what is being done now, for events and logs. It flows with the asynchronous call: the gRPC
 /// interceptor sets it for a request, the supervisor for a step.</summary>
 /// <param name="Actor">The caller's name from metadata <c>x-actor</c>, <c>anonymous</c> without one, or
-/// <c>supervisor</c> for the loop.</param>
+/// <c>supervisor</c> for the loop, which names itself to other services by the service's name.</param>
 /// <param name="RequestId">The request's <c>request_id</c>, if it has one.</param>
 /// <param name="Resource">The resource that a turn of the loop is about; null for a request.</param>
 public sealed record RequestContext(string Actor, string? RequestId, string? Resource = null)

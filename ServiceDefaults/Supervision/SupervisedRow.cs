@@ -28,6 +28,12 @@ public abstract record SupervisedRow<TState> : StoredRow
     /// <summary>When a worker last began to look at the row: a nudge heard before that is served.</summary>
     public DateTimeOffset? LookedAt { get; init; }
 
+    /// <summary>The request that the row's wish came with, if one did.</summary>
+    public string? CauseRequestId { get; init; }
+
+    /// <summary>The W3C trace context that the wish came with: steps are part of that trace.</summary>
+    public string? CauseTraceparent { get; init; }
+
     /// <summary>When the current state was entered.</summary>
     public DateTimeOffset StateSince { get; init; }
 

@@ -24,7 +24,7 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// id text PRIMARY KEY, state text NOT NULL, version bigint NOT NULL, epoch bigint NOT NULL, attempts integer NOT NULL,
 /// next_attempt_at timestamptz, claimed_until timestamptz, claimed_by text, looked_at timestamptz,
 /// state_since timestamptz NOT NULL, waiting_for text, last_error_code text, last_error text, last_error_fault text,
-/// create_time timestamptz NOT NULL,
+/// create_time timestamptz NOT NULL, cause_request_id text, cause_traceparent text,
 /// ...
 /// CREATE INDEX clusters_due ON clusters (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 /// CREATE INDEX clusters_by_age ON clusters (create_time, id);
@@ -69,10 +69,13 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
     /// is.</exception>
     public async Task<TRow> InsertAsync(DatabaseTransaction transaction, TRow row, string? why, CancellationToken ct)
     {
+        var cause = Cause.Current;
         var inserted = Stamp(
             row with
             {
                 Version = 1,
+                CauseRequestId = cause.RequestId,
+                CauseTraceparent = cause.Traceparent,
                 CreateTime = transaction.Now,
                 StateSince = transaction.Now,
                 NextAttemptAt = transaction.Now,
@@ -371,6 +374,8 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
             NewState = newState,
             Reason = why,
             ErrorCode = after.LastErrorCode,
+            RequestId = after.CauseRequestId,
+            TraceId = Cause.TraceIdOf(after.CauseTraceparent),
             ResourceVersion = after.Version,
             OccurredAt = database.Now,
         });

@@ -10,8 +10,11 @@ internal static class Transitions<TRow, TState>
     public static TRow Requested(TRow before, TRow wanted, DateTimeOffset now)
     {
         var moved = !Same(before.State, wanted.State);
+        var cause = Cause.Current;
         return wanted with
         {
+            CauseRequestId = cause.RequestId,
+            CauseTraceparent = cause.Traceparent,
             Id = before.Id,
             Version = before.Version + 1,
             Epoch = before.Epoch,

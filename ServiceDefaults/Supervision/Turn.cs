@@ -170,9 +170,10 @@ internal sealed class Turn<TRow, TState>(
     {
         var state = StateNames<TState>.Of(row.State);
         var started = time.GetTimestamp();
-        using var activity = SupervisionMeter.Activities.StartActivity($"{store.Noun} {state}");
-        activity?.SetTag("cloud.resource", store.NameOf(row.Id));
-        activity?.SetTag("cloud.epoch", row.Epoch);
+        using var activity = Cause.Continue(
+            SupervisionMeter.Activities, $"{store.Noun} {state}", row.CauseTraceparent);
+        activity.SetTag("cloud.resource", store.NameOf(row.Id));
+        activity.SetTag("cloud.epoch", row.Epoch);
         try
         {
             var outcome = await RunBoundedAsync(row, rule, lease, stopping);
@@ -191,7 +192,7 @@ internal sealed class Turn<TRow, TState>(
         {
             meter.StepEnded(store.Noun, state, "failed", time.GetElapsedTime(started));
             var failure = e is StepDeadlineException ? Failure.Deadline(rule.Deadline) : Failure.Of(e);
-            activity?.SetStatus(ActivityStatusCode.Error, failure.Code);
+            activity.SetStatus(ActivityStatusCode.Error, failure.Code);
             return Judge(row, rule, failure, e);
         }
     }

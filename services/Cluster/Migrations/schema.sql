@@ -27,6 +27,8 @@ CREATE TABLE cluster_installations (
     create_time timestamp with time zone NOT NULL,
     delete_time timestamp with time zone,
     looked_at timestamp with time zone,
+    cause_request_id text,
+    cause_traceparent text,
     PRIMARY KEY (id),
     FOREIGN KEY (cluster_id) REFERENCES clusters(id)
 );
@@ -74,6 +76,8 @@ CREATE TABLE clusters (
     create_time timestamp with time zone NOT NULL,
     delete_time timestamp with time zone,
     looked_at timestamp with time zone,
+    cause_request_id text,
+    cause_traceparent text,
     PRIMARY KEY (id)
 );
 CREATE INDEX clusters_age ON clusters USING btree (create_time, id);

@@ -10,8 +10,8 @@ namespace Cloud.LogicalDatabases;
 public sealed class RoomStore(Database database)
 {
     /// <summary>
-    /// Installations told at once. Each of them that has asked again, with or without success, passes it on to the next,
-    /// until all who waited then were told once.
+    /// Installations told at once. Each of them that has asked again, with or without success, passes it on to the
+    /// next, until all who waited then were told once.
     /// </summary>
     private const int ToldAtOnceMax = 200;
 
@@ -72,8 +72,8 @@ public sealed class RoomStore(Database database)
         await TellAsync(tx, tx.Now.UtcDateTime, ToldAtOnceMax, ct);
     }
 
-    /// <summary>Writes what an installation's asking came to. If it was told that there is room, the next one is now: it
-    /// may fit where this one did not, or there may be more.</summary>
+    /// <summary>Writes what an installation's asking came to. If it was told that there is room, the next one is now:
+    /// it may fit where this one did not, or there may be more.</summary>
     private static async Task PassOnAsync(DatabaseTransaction tx, string sql, object parameters, CancellationToken ct)
     {
         // Never told, it has nothing to pass on.

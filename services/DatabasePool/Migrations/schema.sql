@@ -30,6 +30,8 @@ CREATE TABLE database_servers (
     unreachable_reason text NOT NULL,
     open_databases text NOT NULL,
     looked_at timestamp with time zone,
+    cause_request_id text,
+    cause_traceparent text,
     PRIMARY KEY (id),
     CHECK ((max_databases > 0)),
     CHECK ((weight > 0))
@@ -67,6 +69,8 @@ CREATE TABLE logical_databases (
     holder_epoch bigint NOT NULL,
     credentials_issued_at timestamp with time zone,
     looked_at timestamp with time zone,
+    cause_request_id text,
+    cause_traceparent text,
     PRIMARY KEY (id),
     FOREIGN KEY (database_server_id) REFERENCES database_servers(id),
     CHECK ((connection_limit > 0))

@@ -42,6 +42,8 @@ CREATE TABLE installations (
     update_time timestamp with time zone NOT NULL,
     delete_time timestamp with time zone,
     looked_at timestamp with time zone,
+    cause_request_id text,
+    cause_traceparent text,
     PRIMARY KEY (id)
 );
 CREATE INDEX installations_age ON installations USING btree (create_time, id);

@@ -122,6 +122,8 @@ CREATE TABLE webhooks (
     old_secrets jsonb NOT NULL,
     create_time timestamp with time zone NOT NULL,
     update_time timestamp with time zone NOT NULL,
+    cause_request_id text,
+    cause_traceparent text,
     PRIMARY KEY (id)
 );
 CREATE INDEX webhooks_by_age ON webhooks USING btree (create_time, id);

@@ -4,6 +4,7 @@ using Cloud.LocalPostgres;
 using Cloud.Protos.Metrics.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -56,6 +57,7 @@ public sealed class Peers
         Address(services, metrics.Urls.Single());
         services.AddServiceDiscovery();
         services.ConfigureHttpClientDefaults(http => http.AddServiceDiscovery());
+        services.AddSingleton(new ServiceIdentity("installation")).AddSingleton<Checkpoints>();
         services.AddGrpcPeer<FleetService.FleetServiceClient>("metrics");
         services.AddGrpcPeer<EventIngestionService.EventIngestionServiceClient>("metrics");
         await using var provider = services.BuildServiceProvider();
@@ -65,6 +67,9 @@ public sealed class Peers
         await fleet.GetFleetStatusAsync(new(), cancellationToken: Ct);
         Assert.Equal("bob", feed.LastActor);
         Assert.True(feed.HadDeadline);
+        RequestContext.Current = new RequestContext(RequestContext.SupervisorActor, null);
+        await fleet.GetFleetStatusAsync(new(), cancellationToken: Ct);
+        Assert.Equal("installation", feed.LastActor);
 
         feed.RefusalsLeft = 1;
         var ingestion = provider.GetRequiredService<EventIngestionService.EventIngestionServiceClient>();

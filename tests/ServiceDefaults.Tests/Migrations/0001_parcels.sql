@@ -8,6 +8,8 @@ CREATE TABLE parcels (
     claimed_until    timestamptz,
     claimed_by       text,
     looked_at        timestamptz,
+    cause_request_id text,
+    cause_traceparent text,
     state_since      timestamptz NOT NULL,
     waiting_for      text,
     last_error_code  text,

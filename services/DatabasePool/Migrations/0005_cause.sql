@@ -1,0 +1,3 @@
+-- The request and the trace that the row's wish came with: its steps carry them on.
+ALTER TABLE database_servers ADD COLUMN cause_request_id text, ADD COLUMN cause_traceparent text;
+ALTER TABLE logical_databases ADD COLUMN cause_request_id text, ADD COLUMN cause_traceparent text;
