@@ -57,6 +57,22 @@ public static class ServiceHosting
         return builder;
     }
 
+    /// <summary>Runs until told to stop. Told so while it still starts, it ends in order too: the host takes that for a
+    /// failure to start.</summary>
+    public static async Task RunServiceAsync(this WebApplication app)
+    {
+        // Taken before the end, which disposes of the services.
+        var stopping = app.Lifetime.ApplicationStopping;
+        try
+        {
+            await app.RunAsync();
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Nothing had been taken on yet that could be left undone.
+        }
+    }
+
     /// <summary>Maps <c>/health</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>, gRPC health and
     /// reflection.</summary>
     public static WebApplication MapServiceDefaults(this WebApplication app)

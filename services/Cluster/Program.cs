@@ -51,7 +51,7 @@ app.MapServiceDefaults();
 app.MapGrpcService<ClusterService>();
 app.MapGrpcService<PlacementService>();
 app.MapGrpcService<ClusterInstallationService>();
-await app.RunAsync();
+await app.RunServiceAsync();
 
 /// <summary>The cluster service.</summary>
 public partial class Program;

@@ -34,4 +34,4 @@ var app = builder.Build();
 app.MapServiceDefaults();
 app.MapGrpcService<DatabaseServerService>();
 app.MapGrpcService<LogicalDatabaseService>();
-await app.RunAsync();
+await app.RunServiceAsync();

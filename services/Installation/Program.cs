@@ -35,4 +35,4 @@ builder.Services.AddSingleton<InstallationWhy>();
 var app = builder.Build();
 app.MapServiceDefaults();
 app.MapGrpcService<InstallationService>();
-await app.RunAsync();
+await app.RunServiceAsync();

@@ -54,4 +54,4 @@ app.MapGrpcService<EventService>();
 app.MapGrpcService<EventIngestionService>();
 app.MapGrpcService<FleetService>();
 app.MapGrpcService<WebhookService>();
-await app.RunAsync();
+await app.RunServiceAsync();

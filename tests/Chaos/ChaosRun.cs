@@ -51,22 +51,39 @@ internal sealed class ChaosRun : IAsyncDisposable
     /// <summary>Runs once.</summary>
     /// <param name="seed">All choices come from it.</param>
     /// <param name="time">How long there is chaos; calm and checks come on top.</param>
-    /// <param name="folder">Where the timeline is written, and, when something is broken, the logs.</param>
+    /// <param name="folder">Where the timeline and the logs are left; emptied before.</param>
     /// <param name="ct">Ends the run without a result.</param>
     public static async Task<RunResult> RunAsync(int seed, TimeSpan time, string folder, CancellationToken ct)
     {
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
         Directory.CreateDirectory(folder);
         var began = TimeProvider.System.GetTimestamp();
         await using var timeline = new Timeline(Path.Combine(folder, "timeline.txt"));
         await using var world = await LocalWorld.StartAsync(ct);
         await using var run = new ChaosRun(seed, world, timeline);
-        var result = await run.RunAsync(seed, time, ct);
-        if (result.Breaches.Count > 0)
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var running = run.RunAsync(seed, time, ended.Token);
+        try
         {
-            KeepLogs(world.StatePath, folder);
-        }
+            if (await Task.WhenAny(running, world.Ended) == world.Ended)
+            {
+                await ended.CancelAsync();
+                throw new InvalidOperationException("The AppHost ended by itself; see apphost.log.");
+            }
 
-        return result with { Took = TimeProvider.System.GetElapsedTime(began) };
+            var result = await running;
+            return result with { Took = TimeProvider.System.GetElapsedTime(began) };
+        }
+        finally
+        {
+            await running.ContinueWith(
+                _ => { }, default, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            KeepLogs(world, folder);
+        }
     }
 
     public ValueTask DisposeAsync()
@@ -84,6 +101,7 @@ internal sealed class ChaosRun : IAsyncDisposable
 
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var watching = _watcher.RunAsync(over.Token);
+        await _watcher.Begun.WaitAsync(AnswersWithin, TimeProvider.System, ct);
         var saboteur = await DisturbAsync(time, ct);
         var calm = TimeProvider.System.GetTimestamp();
         var breaches = new List<Breach>(await SettleAsync(ct));
@@ -179,6 +197,7 @@ internal sealed class ChaosRun : IAsyncDisposable
             outboxes[source] = await _tables.OutboxAsync(schema, ct);
         }
 
+        breaches.AddRange(await UnexplainedAsync(all, ct));
         var objects = new List<ClusterObject>();
         foreach (var cluster in SimulatedClusters.Names)
         {
@@ -197,6 +216,23 @@ internal sealed class ChaosRun : IAsyncDisposable
         breaches.AddRange(Outside.Rows(all, rows, await _tables.ReservationsAsync(ct)));
         breaches.AddRange(await Outside.IngressAsync(all, _world.Ingress, ct));
         breaches.AddRange(Logs.Quiet(_world.StatePath));
+        return breaches;
+    }
+
+    /// <summary>What lives can say why it is where it is.</summary>
+    private async Task<IReadOnlyList<Breach>> UnexplainedAsync(IReadOnlyList<Installation> all, CancellationToken ct)
+    {
+        var breaches = new List<Breach>();
+        foreach (var installation in all.Where(i => i.State != "deleted"))
+        {
+            var why = await Installations.WhyInstallationAsync(
+                new() { Name = installation.Name }, cancellationToken: ct);
+            if (why.Chain.Count == 0 || why.Chain.Any(link => link.Summary.Length == 0))
+            {
+                breaches.Add(new Breach("why is answered", installation.Name, $"it answers {why}"));
+            }
+        }
+
         return breaches;
     }
 
@@ -237,9 +273,10 @@ internal sealed class ChaosRun : IAsyncDisposable
         breaches.Select(breach => breach.Subject).Where(subject => subject.Length > 0).Distinct()
             .SelectMany(subject => _timeline.Of(subject).Select(moment => moment.ToString()).Prepend($"\n{subject}"));
 
-    private static void KeepLogs(string statePath, string folder)
+    private static void KeepLogs(LocalWorld world, string folder)
     {
-        foreach (var log in Directory.EnumerateFiles(Path.Combine(statePath, "logs")))
+        File.WriteAllText(Path.Combine(folder, "apphost.log"), world.Output);
+        foreach (var log in Logs.Of(world.StatePath))
         {
             File.Copy(log, Path.Combine(folder, Path.GetFileName(log)), overwrite: true);
         }

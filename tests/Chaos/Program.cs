@@ -11,7 +11,7 @@ var minutes = new Option<double>("--minutes")
 };
 var output = new Option<string>("--output")
 {
-    Description = "where timelines are written, and the logs of a failed run",
+    Description = "where each run leaves its timeline and its logs",
     DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "chaos"),
 };
 var command = new RootCommand(
@@ -27,7 +27,9 @@ command.SetAction(async (parsed, ct) =>
         TimeSpan.FromMinutes(parsed.GetValue(minutes)), Path.GetFullPath(parsed.GetValue(output)!))
         .RunAsync(chosen, ct);
 });
-return await command.Parse(args).InvokeAsync();
+// Ctrl+C stops the world in order, which takes its time.
+var patient = new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) };
+return await command.Parse(args).InvokeAsync(patient);
 
 namespace Cloud.Chaos
 {

@@ -11,6 +11,11 @@ internal sealed class Series(TimeSpan time, string folder)
         var broken = 0;
         foreach (var seed in seeds)
         {
+            if (ct.IsCancellationRequested)
+            {
+                break;
+            }
+
             var own = Path.Combine(folder, $"seed-{seed}");
             var line = await RunAsync(seed, own, ct);
             broken += line.IsClean ? 0 : 1;
@@ -21,7 +26,7 @@ internal sealed class Series(TimeSpan time, string folder)
         if (seeds.Count > 1)
         {
             await Console.Out.WriteLineAsync(
-                $"\n{string.Join('\n', lines)}\n{seeds.Count - broken} clean, {broken} broken");
+                $"\n{string.Join('\n', lines)}\n{lines.Count - broken} clean, {broken} broken");
         }
 
         return broken == 0 ? 0 : 1;
@@ -38,6 +43,10 @@ internal sealed class Series(TimeSpan time, string folder)
             }
 
             return (result.Breaches.Count == 0, result.Summary);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            return (false, $"seed {seed}: stopped before its end");
         }
         catch (Exception e) when (e is InvalidOperationException or TimeoutException or HttpRequestException
                                       or Grpc.Core.RpcException or Npgsql.NpgsqlException)

@@ -56,6 +56,9 @@ public sealed class LocalWorld : IAsyncDisposable
     /// <summary>What the AppHost has printed so far.</summary>
     public string Output => _output.ToString();
 
+    /// <summary>Completes when the AppHost has ended, which it does not by itself.</summary>
+    public Task Ended => _program.Exited;
+
     /// <summary>Where browsers reach workspaces.</summary>
     public Uri Ingress => Address(IngressPort);
 

@@ -15,10 +15,15 @@ namespace Cloud.Operator.Reconciling;
 /// </remarks>
 public sealed class Controller(
     ClusterView view, Reconciler reconciler, NetworkPhases network, Slots slots, Elector elector, Measures measures,
-    OperatorOptions options, TimeProvider time, ILogger<Controller> log) : BackgroundService
+    OperatorOptions options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Controller> log)
+    : BackgroundService
 {
     /// <summary>Caches are listed and, if there is an election, it does not matter whether it is won.</summary>
     public bool IsReady { get; private set; }
+
+    /// <summary>The program ends because another copy may lead by now; whoever started it is to start it
+    /// again.</summary>
+    public bool HasLostLease { get; private set; }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -38,6 +43,12 @@ public sealed class Controller(
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             log.LogInformation("Stopping");
+        }
+        catch (LeadershipLostException e)
+        {
+            log.LogWarning("Ending, to begin anew: {Message}", e.Message);
+            HasLostLease = true;
+            lifetime.StopApplication();
         }
         finally
         {

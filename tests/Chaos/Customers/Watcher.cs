@@ -16,8 +16,12 @@ internal sealed class Watcher(InstallationService.InstallationServiceClient clie
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Installation> _newest = [];
     private readonly Dictionary<string, List<long>> _changes = [];
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string _token = "";
+
+    /// <summary>Completes when all there was at the beginning was told; from then on every change is.</summary>
+    public Task Begun => _begun.Task;
 
     /// <summary>How often the stream broke and was resumed.</summary>
     public int Resumed { get; private set; }
@@ -106,6 +110,11 @@ internal sealed class Watcher(InstallationService.InstallationServiceClient clie
         if (message.ResumeToken.Length > 0)
         {
             _token = message.ResumeToken;
+        }
+
+        if (message.Kind is WatchKind.SnapshotEnd)
+        {
+            _begun.TrySetResult();
         }
 
         if (message.Installation is not { } installation)

@@ -7,17 +7,23 @@ internal static class Logs
     private static readonly string[] Signs =
         [" fail: Cloud.", " crit: ", "UNEXPECTED", "RULE_BROKEN", "Unhandled exception"];
 
-    /// <summary>Those of our own programs, not of the stores that are broken on purpose.</summary>
-    private static readonly string[] Programs = ["installation", "cluster", "database-pool", "metrics", "simulator"];
+    /// <summary>The stores, which are broken on purpose.</summary>
+    private static readonly string[] NotOurs = ["postgres", "redis"];
 
     /// <summary>Enough of each kind to see what it is.</summary>
     private const int PerProgramMax = 3;
     private const int LineLengthMax = 600;
 
+    /// <summary>Every log of a world: of the services, and of what runs in the simulated clusters.</summary>
+    public static IEnumerable<string> Of(string statePath) =>
+        new[] { "logs", Path.Combine("simulator", "programs") }
+            .Select(folder => Path.Combine(statePath, folder)).Where(Directory.Exists)
+            .SelectMany(folder => Directory.EnumerateFiles(folder, "*.log*", SearchOption.AllDirectories));
+
     public static IEnumerable<Breach> Quiet(string statePath) =>
-        from path in Directory.EnumerateFiles(Path.Combine(statePath, "logs"), "*.log*")
+        from path in Of(statePath)
         let name = Path.GetFileName(path)
-        where Programs.Any(program => name.StartsWith(program, StringComparison.Ordinal))
+        where !NotOurs.Any(program => name.StartsWith(program, StringComparison.Ordinal))
         from line in Lines(path).Where(line => Signs.Any(sign => line.Contains(sign, StringComparison.Ordinal)))
             .Take(PerProgramMax)
         select new Breach(

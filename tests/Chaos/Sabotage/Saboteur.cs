@@ -6,8 +6,9 @@ namespace Cloud.Chaos.Sabotage;
 
 /// <summary>
 /// Breaks what the services run on, and the services themselves, in an order chosen by a seeded random number. What
-/// lasts ends by itself after its time, and all of it when this is disposed. Touches processes of its own world
-/// only.
+/// lasts ends by itself after its time, and all of it when this is disposed. Touches processes of its own world only.
+/// A killed Redis comes back without its data; a frozen one with them, and with the leases that ran out meanwhile.
+/// PostgreSQL is restarted in all three ways it can end: fast, immediate, and as if its machine had lost power.
 /// </summary>
 internal sealed class Saboteur(
     int seed, LocalWorld world, SimulatedClusters clusters, Timeline timeline) : IAsyncDisposable
@@ -77,7 +78,8 @@ internal sealed class Saboteur(
             case < 47: End(Redis, which, UnixSignal.Kill); break;
             case < 51: Freeze(Redis, which, share * LongestFault); break;
             case < 54: End(Postgres, which, UnixSignal.Interrupt); break;
-            case < 57: End(Postgres, which, UnixSignal.Quit); break;
+            case < 56: End(Postgres, which, UnixSignal.Quit); break;
+            case < 57: End(Postgres, which, UnixSignal.Kill); break;
             case < 63: End(Operator, which, UnixSignal.Kill); break;
             case < 66: Freeze(Operator, which, share * LongestFreeze); break;
             case < 72:

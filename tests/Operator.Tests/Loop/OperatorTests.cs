@@ -1,9 +1,12 @@
 using System.Text.Json.Nodes;
 using Cloud.Operator.Manifests;
 using Cloud.Operator.Mattermosts;
+using Cloud.Operator.Reconciling;
 using Cloud.Watching;
 using k8s;
 using k8s.Models;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Cloud.Operator.Tests.Loop;
 
@@ -235,6 +238,21 @@ public sealed class OperatorTests
         var lease = await world.Api.Get(
             ResourceKinds.Leases, new ObjectKey("mattermost-operator", Leading.Elector.LeaseName), Cancellation);
         Assert.Equal("second", lease.Spec.HolderIdentity);
+    }
+
+    [Fact]
+    public async Task An_operator_that_cannot_renew_its_lease_ends_in_order()
+    {
+        await using var world = await World.Start();
+        var first = await world.StartOperator(
+            new OperatorOptions { Instance = "first", EnableLeaderElection = true });
+        await world.Create("chat");
+        await world.UntilStable("chat");
+
+        world.Break(new() { Id = "leases", Resource = "leases.coordination.k8s.io", ErrorCode = 503 });
+        await first.WaitForShutdownAsync(Cancellation);
+
+        Assert.True(first.Services.GetRequiredService<Controller>().HasLostLease);
     }
 
     [Fact]

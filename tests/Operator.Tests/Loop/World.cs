@@ -64,6 +64,10 @@ public sealed class World : IAsyncDisposable
         return host;
     }
 
+    /// <summary>Makes requests to the API server fail.</summary>
+    public void Break(FaultRule fault) =>
+        _simulator.Services.GetRequiredService<SimulatedClusters>().All[0].Faults.Put(fault);
+
     public async Task StopOperator(IHost host)
     {
         _operators.Remove(host);

@@ -26,7 +26,8 @@ public sealed class ApiRequests(ApiServer server, Faults faults, ILogger logger)
         {
             await Answers.WriteAsync(http, Answers.StatusOf(refusal), refusal.Code, Form.Object, ct);
         }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        catch (Exception e) when (e is BadHttpRequestException
+            || (e is OperationCanceledException && ct.IsCancellationRequested))
         {
             logger.LogDebug("Leaving a request of {Cluster}{Path}: its client went away", server.ClusterName, path);
         }
