@@ -119,6 +119,11 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
                 await run(ct);
                 pause.End();
             }
+            catch (RpcException e) when (ct.IsCancellationRequested)
+            {
+                // A call that was cut says so in its own words; unheard, they would end the process as a crash.
+                throw new OperationCanceledException("The service stops.", e, ct);
+            }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
                 await Task.Delay(pause.Begin(e), _time, ct);

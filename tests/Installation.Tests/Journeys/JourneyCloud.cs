@@ -15,13 +15,13 @@ public sealed class JourneyCloud : IJourneyWorld<JourneyCloud>
 {
     private readonly InstallationSystem _system;
 
-    private JourneyCloud(InstallationSystem system) => _system = system;
+    private JourneyCloud(InstallationSystem system, RedisServer redis) => (_system, Redis) = (system, redis);
 
     public static int LivesAtOnce => 16;
 
     public IReadOnlyList<IReplica> Replicas => _system.Replicas;
 
-    public RedisServer Redis => InstallationSystem.Redis;
+    public RedisServer Redis { get; }
 
     internal InstallationSystem System => _system;
 
@@ -30,12 +30,19 @@ public sealed class JourneyCloud : IJourneyWorld<JourneyCloud>
     public static async Task<JourneyCloud> StartAsync(Action<IServiceCollection> configure, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        var system = await InstallationSystem.StartAsync(configure: configure);
+
+        // Its own: a turn nudged for a row of another system would wait for the life that the row belongs to.
+        var redis = new RedisServer();
+        var system = await InstallationSystem.StartAsync(configure: configure, ownRedis: redis);
         system.AddReplica();
-        return new JourneyCloud(system);
+        return new JourneyCloud(system, redis);
     }
 
     public IReplica StartWithoutRedis() => _system.WithoutRedis();
 
-    public ValueTask DisposeAsync() => _system.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _system.DisposeAsync();
+        Redis.Dispose();
+    }
 }

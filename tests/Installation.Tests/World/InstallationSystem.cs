@@ -50,9 +50,6 @@ internal sealed class InstallationSystem : IAsyncDisposable
         AddReplica();
     }
 
-    /// <summary>The Redis of every system of this test program.</summary>
-    public static RedisServer Redis => SharedRedis.Value;
-
     public OutsideWorld World { get; }
 
     /// <summary>Its processes; requests go to the first.</summary>
@@ -70,10 +67,12 @@ internal sealed class InstallationSystem : IAsyncDisposable
 
     /// <param name="fakeClock">Whether the test turns the hands of the clock.</param>
     /// <param name="configure">Last word on the service's container.</param>
+    /// <param name="ownRedis">For a system that must hear no nudges of other systems; else they share one.</param>
     public static async Task<InstallationSystem> StartAsync(
-        bool fakeClock = false, Action<IServiceCollection>? configure = null)
+        bool fakeClock = false, Action<IServiceCollection>? configure = null, RedisServer? ownRedis = null)
     {
-        var redis = await ConnectionMultiplexer.ConnectAsync(SharedRedis.Value.ConnectionString);
+        var redisServer = ownRedis ?? SharedRedis.Value;
+        var redis = await ConnectionMultiplexer.ConnectAsync(redisServer.ConnectionString);
         var peers = await StartPeersAsync(new OutsideWorld(redis));
         var database = await PostgresServer.DatabaseAsync(
             "installation",
@@ -83,7 +82,7 @@ internal sealed class InstallationSystem : IAsyncDisposable
         // Deadlines of calls are moments of the service's clock that libraries compare with the real one: it may be
         // ahead.
         var clock = fakeClock ? new FakeTimeProvider(TimeProvider.System.GetUtcNow()) : null;
-        var options = ServiceHostOptions.For(database, SharedRedis.Value).With(new Dictionary<string, string?>
+        var options = ServiceHostOptions.For(database, redisServer).With(new Dictionary<string, string?>
         {
             ["services:cluster:grpc:0"] = peers.Urls.Single(),
             ["services:database-pool:grpc:0"] = peers.Urls.Single(),
