@@ -104,7 +104,7 @@ public sealed class Detecting
         feed, new Dictionary<string, IReadOnlyList<EventRow>> { ["installation"] = outbox });
 
     private static EventRow Event(long number, string type, string before, string after) =>
-        new(number, "installation", number, Name, type, before, after, "why", "", "", number);
+        new(number, "installation", number, Name, type, before, after, "why", "", "", "", number);
 
     private static Installation Installation(string state) =>
         new() { Name = Name, State = state, Cluster = "clusters/a", Etag = "2" };

@@ -72,8 +72,7 @@ internal sealed class ReplicaProxy : IAsyncDisposable
                 }
 
                 caller.NoDelay = true;
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-                await Task.WhenAll(CopyAsync(caller, replica, either), CopyAsync(replica, caller, either));
+                await Task.WhenAll(CopyAsync(caller, replica), CopyAsync(replica, caller));
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
             {
@@ -109,26 +108,33 @@ internal sealed class ReplicaProxy : IAsyncDisposable
         return null;
     }
 
-    private static async Task CopyAsync(Socket from, Socket to, CancellationTokenSource either)
+    /// <summary>Ends when its source ends or either side is gone. It does not end the other direction: a replica that
+    /// stops hears no more, but its last answers are still on their way.</summary>
+    private async Task CopyAsync(Socket from, Socket to)
     {
         var buffer = new byte[BufferBytes];
         try
         {
-            while (await from.ReceiveAsync(buffer, either.Token) is var count and > 0)
+            while (await from.ReceiveAsync(buffer, _stopping.Token) is var count and > 0)
             {
                 for (var sent = 0; sent < count;)
                 {
-                    sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), either.Token);
+                    sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _stopping.Token);
                 }
             }
+        }
+        catch (SocketException)
+        {
+            // Gone; the other direction delivers what there still is, and learns it from its own side.
+        }
 
-            // A half-closed connection may still carry the answer.
+        try
+        {
             to.Shutdown(SocketShutdown.Send);
         }
-        catch
+        catch (SocketException)
         {
-            await either.CancelAsync();
-            throw;
+            // It is gone, too.
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Cloud.Chaos.Customers;
 using Cloud.Chaos.World;
 using Cloud.Protos.Installation.V1;
+using Cloud.ServiceDefaults.Storage;
 
 namespace Cloud.Chaos.Invariants;
 
@@ -15,7 +16,9 @@ internal static class Wishes
     /// <summary>One event per acknowledged request, at the version that was answered; none for a refused one.</summary>
     public static IEnumerable<Breach> Once(IReadOnlyCollection<Ask> asks, IReadOnlyList<EventRow> outbox)
     {
-        var caused = outbox.Where(e => e.RequestId.Length > 0).ToLookup(e => e.RequestId);
+        // The steps that follow carry the request's id, too; what the request itself did is what its caller did.
+        var caused = outbox.Where(e => e.RequestId.Length > 0 && e.Actor != RequestContext.SupervisorActor)
+            .ToLookup(e => e.RequestId);
         foreach (var ask in asks)
         {
             var events = caused[ask.RequestId].ToList();

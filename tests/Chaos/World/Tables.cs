@@ -15,7 +15,7 @@ internal sealed record Row(
 /// <summary>An event as its service's outbox, or the feed of Metrics, holds it.</summary>
 internal sealed record EventRow(
     long Position, string Source, long SourceSequence, string Resource, string Type, string OldState, string NewState,
-    string Reason, string ErrorCode, string RequestId, long ResourceVersion)
+    string Reason, string ErrorCode, string Actor, string RequestId, long ResourceVersion)
 {
     public override string ToString() =>
         $"{Source} {SourceSequence}, {Resource} {ResourceVersion}: {Type} {OldState} -> {NewState} "
@@ -52,7 +52,7 @@ internal sealed class Tables(LocalWorld world)
     private const string FeedSql =
         """
         SELECT sequence AS "Position", source, source_sequence AS "SourceSequence", resource, type,
-               old_state AS "OldState", new_state AS "NewState", reason, error_code AS "ErrorCode",
+               old_state AS "OldState", new_state AS "NewState", reason, error_code AS "ErrorCode", actor,
                request_id AS "RequestId", resource_version AS "ResourceVersion"
         FROM metrics.events ORDER BY sequence
         """;
@@ -68,7 +68,7 @@ internal sealed class Tables(LocalWorld world)
         $"""
         SELECT position AS "Position", '{Sources[schema]}' AS "Source", COALESCE(sequence, 0) AS "SourceSequence",
                resource, type, COALESCE(old_state, '') AS "OldState", COALESCE(new_state, '') AS "NewState",
-               COALESCE(reason, '') AS "Reason", COALESCE(error_code, '') AS "ErrorCode",
+               COALESCE(reason, '') AS "Reason", COALESCE(error_code, '') AS "ErrorCode", COALESCE(actor, '') AS "Actor",
                COALESCE(request_id, '') AS "RequestId", resource_version AS "ResourceVersion"
         FROM {schema}.outbox ORDER BY sequence NULLS LAST, position
         """,
