@@ -68,8 +68,9 @@ internal sealed class Tables(LocalWorld world)
         $"""
         SELECT position AS "Position", '{Sources[schema]}' AS "Source", COALESCE(sequence, 0) AS "SourceSequence",
                resource, type, COALESCE(old_state, '') AS "OldState", COALESCE(new_state, '') AS "NewState",
-               COALESCE(reason, '') AS "Reason", COALESCE(error_code, '') AS "ErrorCode", COALESCE(actor, '') AS "Actor",
-               COALESCE(request_id, '') AS "RequestId", resource_version AS "ResourceVersion"
+               COALESCE(reason, '') AS "Reason", COALESCE(error_code, '') AS "ErrorCode",
+               COALESCE(actor, '') AS "Actor", COALESCE(request_id, '') AS "RequestId",
+               resource_version AS "ResourceVersion"
         FROM {schema}.outbox ORDER BY sequence NULLS LAST, position
         """,
         ct);
