@@ -54,15 +54,24 @@ public sealed class RealPrograms
         Assert.Equal(1, Running(directory));
     }
 
-    /// <summary>How many processes run the program in this directory.</summary>
-    private static int Running(TemporaryDirectory directory) => Directory.EnumerateDirectories("/proc")
-        .Count(process => CommandLine(process).Contains($"/bin/sh\0{directory.Path}", StringComparison.Ordinal));
+    /// <summary>How often the program in this directory runs. A child that it has just forked bears its command line
+    /// until it becomes what it is to be.</summary>
+    private static int Running(TemporaryDirectory directory)
+    {
+        var found = Directory.EnumerateDirectories("/proc")
+            .Where(process => Read(process, "cmdline").Contains($"/bin/sh\0{directory.Path}", StringComparison.Ordinal))
+            .ToList();
+        return found.Count(process => !found.Contains($"/proc/{ParentOf(process)}"));
+    }
 
-    private static string CommandLine(string process)
+    private static string? ParentOf(string process) => Read(process, "status").Split('\n')
+        .FirstOrDefault(line => line.StartsWith("PPid:", StringComparison.Ordinal))?["PPid:".Length..].Trim();
+
+    private static string Read(string process, string file)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(process, "cmdline"));
+            return File.ReadAllText(Path.Combine(process, file));
         }
         catch (IOException)
         {
