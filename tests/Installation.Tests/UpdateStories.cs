@@ -77,6 +77,7 @@ public sealed class UpdateStories
     {
         await using var system = await InstallationSystem.StartAsync();
         var acme = await system.StableAsync("acme");
+        system.World.Close();
         var updated = await system.Client.UpdateInstallationAsync(
             new()
             {
@@ -94,6 +95,7 @@ public sealed class UpdateStories
             },
             cancellationToken: Cut);
         Assert.Equal("unowned", cleared.OwnerId);
+        system.World.Open();
     }
 
     [Fact]

@@ -50,8 +50,7 @@ public sealed class FeedWorld : IAsyncLifetime
     }
 
     /// <summary>A further replica on the same tables.</summary>
-    public ServiceHost<EventService> Start(bool listening = false) =>
-        new(ServiceHostOptions.For(_database!, _redis) with { Listening = listening });
+    public ServiceHost<EventService> Start() => new(ServiceHostOptions.For(_database!, _redis));
 
     /// <summary>An event as a source hands it in.</summary>
     public static Proto.Event Event(

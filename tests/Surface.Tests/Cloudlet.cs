@@ -88,7 +88,6 @@ public sealed class Cloudlet : IAsyncLifetime
                 new("Dns:Domains:0", "localhost"), new("Dns:UrlFormat", "http://{host}/"),
             ]) with
         {
-            Listening = true,
             Configure = services =>
             {
                 services.AddSingleton<ILoggerProvider>(_log);

@@ -1,7 +1,8 @@
-using System.Globalization;
-using Cloud.LocalPostgres;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,9 +22,6 @@ public sealed record ServiceHostOptions
 
     /// <summary>Last word on the services in the container.</summary>
     public Action<IServiceCollection>? Configure { get; init; }
-
-    /// <summary>Listens on real ports (other services can be pointed at it) instead of in memory only.</summary>
-    public bool Listening { get; init; }
 
     /// <summary>The usual settings of a service with a database and Redis.</summary>
     public static ServiceHostOptions For(TestDatabase database, RedisServer redis) => new()
@@ -58,47 +56,40 @@ public interface IReplica : IAsyncDisposable
     GrpcChannel Channel { get; }
 }
 
-/// <summary>A real service in the test process: its own Program, its own container, its own background loops.</summary>
+/// <summary>A real service in the test process: its own Program, its own container, its own background loops, its own
+/// ports. Not over the in-memory server: that one gives the buffer of an answer back to the process's pool when its
+/// client goes, even while the service still writes into it, so that other calls read garbage.</summary>
 /// <typeparam name="TProgram">Any public type of the service's assembly.</typeparam>
 public sealed class ServiceHost<TProgram> : WebApplicationFactory<TProgram>, IReplica
     where TProgram : class
 {
+    private const string AnyPort = "http://127.0.0.1:0";
+    private const int GrpcEndpoint = 0;
+    private const int HttpEndpoint = 1;
+
     private readonly ServiceHostOptions _options;
     private readonly string _keys = Directory.CreateTempSubdirectory("cloud-keys-").FullName;
-    private readonly int _grpcPort;
-    private readonly int _httpPort;
     private GrpcChannel? _channel;
+    private HttpClient? _http;
 
     public ServiceHost(ServiceHostOptions options)
     {
         _options = options;
-        if (options.Listening)
-        {
-            _grpcPort = PostgresProcess.FreePort();
-            _httpPort = PostgresProcess.FreePort();
-            UseKestrel();
-        }
+        UseKestrel();
     }
 
     /// <summary>A channel to the service; starts it when it is not running yet.</summary>
-    public GrpcChannel Channel => _channel ??= Connect();
+    public GrpcChannel Channel => _channel ??= GrpcChannel.ForAddress(Address(GrpcEndpoint));
 
-    /// <summary>Settings that point another service's client of the given name at this one. Needs
-    /// <see cref="ServiceHostOptions.Listening"/>.</summary>
-    public IReadOnlyDictionary<string, string?> AsPeer(string name)
+    /// <summary>A client of its health and metrics; starts it when it is not running yet.</summary>
+    public HttpClient Http => _http ??= new HttpClient { BaseAddress = new Uri(Address(HttpEndpoint)) };
+
+    /// <summary>Settings that point another service's client of the given name at this one.</summary>
+    public IReadOnlyDictionary<string, string?> AsPeer(string name) => new Dictionary<string, string?>
     {
-        if (!_options.Listening)
-        {
-            throw new InvalidOperationException("A service that does not listen cannot be a peer.");
-        }
-
-        _ = Services;
-        return new Dictionary<string, string?>
-        {
-            [$"services:{name}:grpc:0"] = Url(_grpcPort),
-            [$"services:{name}:http:0"] = Url(_httpPort),
-        };
-    }
+        [$"services:{name}:grpc:0"] = Address(GrpcEndpoint),
+        [$"services:{name}:http:0"] = Address(HttpEndpoint),
+    };
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
@@ -106,12 +97,8 @@ public sealed class ServiceHost<TProgram> : WebApplicationFactory<TProgram>, IRe
         builder.UseEnvironment("Testing");
         builder.UseContentRoot(Path.Combine(Repository.Root, "services", name));
         builder.UseSetting("DataProtection:KeysPath", _keys);
-        if (_options.Listening)
-        {
-            builder.UseSetting("Kestrel:Endpoints:grpc:Url", Url(_grpcPort));
-            builder.UseSetting("Kestrel:Endpoints:http:Url", Url(_httpPort));
-        }
-
+        builder.UseSetting("Kestrel:Endpoints:grpc:Url", AnyPort);
+        builder.UseSetting("Kestrel:Endpoints:http:Url", AnyPort);
         foreach (var (key, value) in _options.Settings)
         {
             builder.UseSetting(key, value);
@@ -133,17 +120,12 @@ public sealed class ServiceHost<TProgram> : WebApplicationFactory<TProgram>, IRe
     public override async ValueTask DisposeAsync()
     {
         _channel?.Dispose();
+        _http?.Dispose();
         await base.DisposeAsync();
         Directory.Delete(_keys, recursive: true);
     }
 
-    private GrpcChannel Connect()
-    {
-        _ = Services;
-        return _options.Listening
-            ? GrpcChannel.ForAddress(Url(_grpcPort))
-            : GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = Server.CreateHandler() });
-    }
-
-    private static string Url(int port) => $"http://127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}";
+    /// <summary>Where it listens; Kestrel names its endpoints in the order of their names.</summary>
+    private string Address(int endpoint) => Services.GetRequiredService<IServer>().Features
+        .GetRequiredFeature<IServerAddressesFeature>().Addresses.ElementAt(endpoint);
 }

@@ -111,7 +111,7 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
         Assert.Equal("CLUSTER_UNREACHABLE", silent.Progress.LastError.Code);
         Assert.True(silent.Progress.LastError.Retryable);
         Assert.False(silent.Reachable);
-        using var http = world.Service.CreateClient();
+        var http = world.Service.Http;
         var health = await http.GetStringAsync(new Uri("/health", UriKind.Relative), Ct);
         Assert.StartsWith("{\"status\":\"degraded\"", health, StringComparison.Ordinal);
         Assert.Contains($"These do not: {silent.DisplayName} (", health, StringComparison.Ordinal);

@@ -88,7 +88,7 @@ public sealed class RegistrationTests(PoolWorld world) : IClassFixture<PoolWorld
 
         Assert.Equal("DATABASE_SERVER_UNREACHABLE", server.Progress.LastError.Code);
         Assert.Contains("127.0.0.5:1", server.Progress.LastError.Message, StringComparison.Ordinal);
-        using var http = world.Service.CreateClient();
+        var http = world.Service.Http;
         var health = await http.GetStringAsync(new Uri("/health", UriKind.Relative), Ct);
         Assert.StartsWith("{\"status\":\"degraded\"", health, StringComparison.Ordinal);
         Assert.Contains($"do not do: {server.DisplayName} (", health, StringComparison.Ordinal);

@@ -13,7 +13,7 @@ public sealed class DeliveryTests(FeedWorld world) : IClassFixture<FeedWorld>
     [Fact]
     public async Task What_happens_in_a_service_comes_into_the_feed_once_and_in_order_across_its_restarts()
     {
-        await using var metrics = world.Start(listening: true);
+        await using var metrics = world.Start();
         await using var source = await Source.OpenAsync("restarted", world.Redis, Ct);
         using var watch = await FollowAsync(metrics, source);
 
@@ -29,7 +29,7 @@ public sealed class DeliveryTests(FeedWorld world) : IClassFixture<FeedWorld>
     [Fact]
     public async Task What_was_delivered_and_not_marked_is_not_taken_in_twice()
     {
-        await using var metrics = world.Start(listening: true);
+        await using var metrics = world.Start();
         await using var source = await Source.OpenAsync("doubled", world.Redis, Ct);
         using var watch = await FollowAsync(metrics, source);
         await source.StartAsync(metrics.AsPeer("metrics"), Ct);
@@ -47,7 +47,7 @@ public sealed class DeliveryTests(FeedWorld world) : IClassFixture<FeedWorld>
     [Fact]
     public async Task A_feed_that_misses_events_which_the_source_still_has_gets_them()
     {
-        await using var metrics = world.Start(listening: true);
+        await using var metrics = world.Start();
         await using var source = await Source.OpenAsync("repaired", world.Redis, Ct);
         using var watch = await FollowAsync(metrics, source);
         await source.StartAsync(new Dictionary<string, string?>(), Ct);
@@ -65,7 +65,7 @@ public sealed class DeliveryTests(FeedWorld world) : IClassFixture<FeedWorld>
     [Fact]
     public async Task A_feed_that_misses_events_which_nobody_has_any_more_goes_on_after_the_hole()
     {
-        await using var metrics = world.Start(listening: true);
+        await using var metrics = world.Start();
         await using var source = await Source.OpenAsync("holed", world.Redis, Ct);
         using var watch = await FollowAsync(metrics, source);
         await source.StartAsync(new Dictionary<string, string?>(), Ct);

@@ -72,7 +72,7 @@ public sealed class FleetTests(FeedWorld world) : IClassFixture<FeedWorld>
             """;
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         patience.CancelAfter(FeedWorld.Patience);
-        using var client = world.Service.CreateClient();
+        var client = world.Service.Http;
         string page;
         do
         {
