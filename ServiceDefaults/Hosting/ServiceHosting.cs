@@ -77,6 +77,7 @@ public static class ServiceHosting
     /// reflection.</summary>
     public static WebApplication MapServiceDefaults(this WebApplication app)
     {
+        MessageRefusals.Use(app);
         app.MapHealth();
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapGrpcReflectionService();

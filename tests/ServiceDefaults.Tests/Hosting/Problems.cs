@@ -6,6 +6,7 @@ using Cloud.ServiceDefaults.Tests.Parcels;
 using Google.Rpc;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Grpc.Net.Client.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -149,6 +150,67 @@ public sealed class Problems
         Assert.Equal(["alice", "al?ice", "anonymous"], actors);
     }
 
+    [Fact]
+    public async Task A_call_that_the_client_s_HTTP_layer_sends_again_empty_succeeds_with_normal_retries()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var process = await depot.StartAsync(
+            Ct,
+            configure: services => services.AddSingleton<Func<ServerCallContext, Task>>(_ => Task.CompletedTask),
+            map: app => app.MapGrpcService<Fleet>());
+        using var resent = new SentAgain(process.Handler);
+        using var channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
+        {
+            HttpHandler = resent,
+            ServiceConfig = new ServiceConfig
+            {
+                MethodConfigs =
+                {
+                    new MethodConfig
+                    {
+                        Names = { MethodName.Default },
+                        RetryPolicy = new RetryPolicy
+                        {
+                            MaxAttempts = 2,
+                            InitialBackoff = TimeSpan.FromMilliseconds(1),
+                            MaxBackoff = TimeSpan.FromMilliseconds(1),
+                            BackoffMultiplier = 1,
+                            RetryableStatusCodes = { StatusCode.Unavailable },
+                        },
+                    },
+                },
+            },
+        });
+        await new FleetService.FleetServiceClient(channel).GetFleetStatusAsync(new(), cancellationToken: Ct);
+        Assert.Equal(["14", null], resent.Statuses);
+    }
+
+    [Fact]
+    public async Task A_message_that_is_too_large_is_refused_with_the_limit()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var client = await ClientAsync(depot, _ => Task.CompletedTask);
+        var unknownField = new byte[ServiceHosting.RequestBytesMax];
+        var request = GetFleetStatusRequest.Parser.ParseFrom(
+            [.. Varint((2000 << 3) | 2), .. Varint((uint)unknownField.Length), .. unknownField]);
+        var e = await Assert.ThrowsAsync<RpcException>(
+            async () => await client.GetFleetStatusAsync(request, cancellationToken: Ct));
+        Assert.Equal(StatusCode.ResourceExhausted, e.StatusCode);
+        var error = e.GetRpcStatus()!.GetDetail<ErrorInfo>()!;
+        Assert.Equal("MESSAGE_TOO_LARGE", error.Reason);
+        Assert.Equal("4194304", error.Metadata["limit_bytes"]);
+
+        static IEnumerable<byte> Varint(uint value)
+        {
+            for (; value >= 0x80; value >>= 7)
+            {
+                yield return (byte)(value | 0x80);
+            }
+
+            yield return (byte)value;
+        }
+    }
+
     private static async Task<Status> AskAsync(Action behaviour, StatusCode expected)
     {
         await using var depot = await Depot.OpenAsync(Ct);
@@ -173,6 +235,25 @@ public sealed class Problems
         var channel = GrpcChannel.ForAddress(
             "http://localhost", new GrpcChannelOptions { HttpHandler = process.Handler, DisposeHttpClient = true });
         return new FleetService.FleetServiceClient(channel);
+    }
+
+    /// <summary>Reads the first request's content before it is sent, as the HTTP layer has when it sends a call again that
+    /// a stopping server had not begun.</summary>
+    private sealed class SentAgain(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        public List<string?> Statuses { get; } = [];
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
+        {
+            if (Statuses.Count == 0)
+            {
+                await request.Content!.CopyToAsync(Stream.Null, ct);
+            }
+
+            var response = await base.SendAsync(request, ct);
+            Statuses.Add(response.Headers.TryGetValues("grpc-status", out var values) ? values.Single() : null);
+            return response;
+        }
     }
 
     private sealed class Fleet(Func<ServerCallContext, Task> behaviour) : FleetService.FleetServiceBase
