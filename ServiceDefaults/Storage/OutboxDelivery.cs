@@ -166,12 +166,12 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         await using var turn = await _outbox.DeliveryTurnAsync(ct);
         var progress = await _outbox.ProgressAsync(ct);
         var delivered = progress.DeliveredThrough;
-        while (true)
+        IReadOnlyList<StoredEvent> events;
+        do
         {
-            var events = await _outbox.ReadAsync(delivered, EventsPerDeliveryMax, ct);
+            events = await _outbox.ReadAsync(delivered, EventsPerDeliveryMax, ct);
             if (events.Count == 0)
             {
-                _meter.Delivered();
                 break;
             }
 
@@ -186,6 +186,9 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
                 ? await MarkAsync(known, ct)
                 : await RewindAsync(known, progress.PrunedThrough, ct);
         }
+        while (events.Count == EventsPerDeliveryMax || delivered < events[^1].Sequence);
+
+        _meter.Delivered();
     }
 
     private async Task<OutboxProgress> BeginGenerationAsync(

@@ -88,6 +88,9 @@ public sealed class ClusterInstallationStore(Database database)
     {
         Parent = ClusterInstallationMessages.InstallationNameOf(after.InstallationId),
         Snapshot = ClusterInstallationMessages.Of(after).ToByteArray(),
-        Nudges = [new Nudge(PlacementStore.InstallationNoun, after.InstallationId)],
+        // The installation waits for the end of what was asked, not for the way there.
+        Nudges = after.NextAttemptAt is null
+            ? [new Nudge(PlacementStore.InstallationNoun, after.InstallationId)]
+            : [],
     };
 }

@@ -6,10 +6,9 @@ namespace Cloud.ClusterInstallations;
 
 /// <summary>
 /// Compares what clusters show with what rows say, when something in a cluster changed. A row that is being worked on
-/// is
-/// nudged. A row at rest whose namespace or resource is gone, changed by another hand, or reported as no longer stable
-/// goes back to reconciling. A namespace whose row is deleted (made by a worker that slept through the deletion) is
-/// removed.
+/// is nudged when it can go on. A row at rest whose namespace or resource is gone, changed by another hand, or reported
+/// as no longer stable goes back to reconciling. A namespace whose row is deleted (made by a worker that slept through
+/// the deletion) is removed.
 /// <para>Guarantees: every change that a watch shows is looked at after it is in the cache; objects that went away
 /// unseen are found when a watch begins. Caches lag behind, so before a row at rest is touched the API server itself is
 /// asked. Failures: the id is looked at again with back-off.</para>
@@ -92,7 +91,7 @@ public sealed class Drift(
                 await RemoveLeftoverAsync(row, watch, ct);
                 break;
             default:
-                await nudges.SendAsync(new Nudge(ClusterInstallation.Noun, row.Id), ct);
+                if (CanGoOn(row, watch)) await nudges.SendAsync(new Nudge(ClusterInstallation.Noun, row.Id), ct);
                 break;
         }
     }
@@ -116,6 +115,16 @@ public sealed class Drift(
             row.Namespace, row.Id);
         await objects.RemoveLeftoverAsync(cluster, ns, ct);
     }
+
+    /// <summary>Whether a step would do more than wait on: most of what is seen is our own doing, or the operator's on
+    /// its way.</summary>
+    private static bool CanGoOn(ClusterInstallation row, ClusterWatch watch) => row.State switch
+    {
+        ClusterInstallationState.Reconciling or ClusterInstallationState.Ready =>
+            Update.CanGoOn(row, watch.Resource(row.Namespace, row.ResourceName)),
+        // Both wait for the end of a namespace.
+        _ => watch.Namespace(row.Namespace) is null,
+    };
 
     private static (string Why, bool Rewrite)? Difference(ClusterInstallation row, ClusterWatch watch) =>
         Difference(row, watch.Namespace(row.Namespace), watch.Resource(row.Namespace, row.ResourceName));

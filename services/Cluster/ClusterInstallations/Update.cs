@@ -12,7 +12,7 @@ namespace Cloud.ClusterInstallations;
 /// </summary>
 public sealed class Update(ClusterStore clusters, WorkspaceObjects objects)
 {
-    /// <summary>How long to wait for the operator without hearing from it; each of its reports nudges.</summary>
+    /// <summary>How long to wait for the operator without hearing from it; what it reports nudges.</summary>
     private static readonly TimeSpan OperatorWait = TimeSpan.FromSeconds(20);
 
     /// <summary>reconciling, ready: write what is missing, then see what the operator says.</summary>
@@ -27,6 +27,15 @@ public sealed class Update(ClusterStore clusters, WorkspaceObjects objects)
         return resource is null
             ? Wait(Creation.NamespaceGoing, Creation.NamespaceWait)
             : Judge(Creation.Written(row, resource), resource);
+    }
+
+    /// <summary>Whether the resource, as a watch shows it, leads further than where the row waits: it has to be written
+    /// again, the operator is done, is halfway, or reports something else that went wrong.</summary>
+    internal static bool CanGoOn(ClusterInstallation row, MattermostResource? resource)
+    {
+        if (resource is null || !IsWritten(row, resource) || resource.IsStable) return true;
+        var isReady = resource.IsCurrent && resource.Status?.State == "ready";
+        return isReady != (row.State == Ready) || resource.Report().Error != row.Status.Error;
     }
 
     /// <summary>This very resource was written from the newest spec.</summary>

@@ -72,6 +72,7 @@ public sealed class LogicalDatabaseStore(Database database)
         {
             Parent = after.Installation,
             Snapshot = after.ToProto().ToByteArray(),
-            Nudges = [new Nudge(Installation, after.InstallationId)],
+            // The installation waits for the end of what was asked, not for the way there.
+            Nudges = after.NextAttemptAt is null ? [new Nudge(Installation, after.InstallationId)] : [],
         };
 }
