@@ -8,12 +8,13 @@ using Rpc = Google.Rpc;
 
 namespace Cloud.ServiceDefaults.Hosting;
 
-/// <summary>What gRPC itself refuses because of a request's message never reaches <see cref="ProblemInterceptor"/>; this
-/// gives those refusals the form of all others.
-/// <para>A request that came without its message is Unavailable rather than Internal. It is how the .NET client's retries
-/// send a call again that a stopping server had not begun: once more, but empty (grpc-dotnet issue 1778, open). Nothing
-/// was done, so a client with normal retries may, and then does, send it properly.</para>
-/// <para>A message beyond <see cref="ServiceHosting.RequestBytesMax"/> is ResourceExhausted, with the limit.</para></summary>
+/// <summary>What gRPC itself refuses because of a request's message never reaches <see cref="ProblemInterceptor"/>;
+/// this gives those refusals the form of all others.
+/// <para>A request that came without its message is Unavailable rather than Internal. It is how the .NET client's
+/// retries send a call again that a stopping server had not begun: once more, but empty (grpc-dotnet issue 1778, open).
+/// Nothing was done, so a client with normal retries may, and then does, send it properly.</para>
+/// <para>A message beyond <see cref="ServiceHosting.RequestBytesMax"/> is ResourceExhausted, with the
+/// limit.</para></summary>
 internal static class MessageRefusals
 {
     private const string StatusHeader = "grpc-status";

@@ -237,8 +237,8 @@ public sealed class Problems
         return new FleetService.FleetServiceClient(channel);
     }
 
-    /// <summary>Reads the first request's content before it is sent, as the HTTP layer has when it sends a call again that
-    /// a stopping server had not begun.</summary>
+    /// <summary>Reads the first request's content before it is sent, as the HTTP layer has when it sends a call again
+    /// that a stopping server had not begun.</summary>
     private sealed class SentAgain(HttpMessageHandler inner) : DelegatingHandler(inner)
     {
         public List<string?> Statuses { get; } = [];
