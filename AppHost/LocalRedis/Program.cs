@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-// Runs a Redis-protocol server on Redis:Port until told to stop.
+// Runs a Redis-protocol server on Redis:Port until told to stop; with Redis:MetricsSeconds it counts what it does.
 var builder = Host.CreateApplicationBuilder(args);
 builder.Logging.AddFilter("Microsoft.Hosting", LogLevel.Warning);
 using var host = builder.Build();
@@ -17,6 +17,6 @@ if (configuration.GetValue<int?>("Redis:Port") is not { } port)
 }
 
 log.LogInformation("Starting Garnet on 127.0.0.1:{Port}", port);
-using var server = new RedisServer(port);
+using var server = new RedisServer(port, configuration.GetValue<int>("Redis:MetricsSeconds"));
 await host.WaitForShutdownAsync();
 return 0;

@@ -13,7 +13,8 @@ public sealed class RedisServer : IDisposable
 
     /// <summary>Starts listening; connections are accepted when this returns.</summary>
     /// <param name="port">TCP port on 127.0.0.1.</param>
-    public RedisServer(int port)
+    /// <param name="metricsEvery">How often it counts what it did, for <c>INFO stats</c>, in seconds; 0 never.</param>
+    public RedisServer(int port, int metricsEvery = 0)
     {
         Port = port;
         _server = new GarnetServer(
@@ -26,6 +27,7 @@ public sealed class RedisServer : IDisposable
                 "--page", "4m",
                 "--index", "8m",
                 "--logger-level", "Warning",
+                "--metrics-sampling-freq", metricsEvery.ToString(CultureInfo.InvariantCulture),
             ]);
         _server.Start();
     }

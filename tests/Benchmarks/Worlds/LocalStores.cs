@@ -68,6 +68,7 @@ internal sealed class LocalStores : IAsyncDisposable
         var redis = Programs.Start("LocalRedis", directory, new Dictionary<string, string?>
         {
             ["Redis__Port"] = redisPort.ToString(CultureInfo.InvariantCulture),
+            ["Redis__MetricsSeconds"] = "1",
         });
         var stores = new LocalStores(directory, port, postgres, redisPort, redis);
         await using var admin = NpgsqlDataSource.Create(stores.AdminConnectionString);
