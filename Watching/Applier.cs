@@ -90,7 +90,8 @@ public sealed class Applier(KubernetesApi api, string fieldManager)
         return document;
     }
 
-    private static bool IsAsWanted<T>(JsonObject document, T live)
+    /// <summary>Whether what was made by <see cref="Document"/> is what was applied last, and is still there.</summary>
+    public static bool IsAsWanted<T>(JsonObject document, T live)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var wanted = document["metadata"]!["annotations"]![HashAnnotation]!.GetValue<string>();

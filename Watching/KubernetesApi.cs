@@ -105,7 +105,8 @@ public sealed partial class KubernetesApi : IDisposable
     /// Server-side apply: the fields in <paramref name="desired"/> become ours, those we had and left out go.
     /// </summary>
     /// <param name="desired">
-    /// With <c>metadata.resourceVersion</c> in it, refused (Conflict) when the object has moved on since.
+    /// With <c>metadata.resourceVersion</c> in it, refused (Conflict) when the object has moved on since; with
+    /// <c>metadata.uid</c> also when it is gone, and is not made anew.
     /// </param>
     /// <param name="force">Take fields from other managers; otherwise fails with Conflict when one is theirs.</param>
     public Task<T> Apply<T>(

@@ -20,8 +20,8 @@ public sealed class DiagramTests
         "## States of a cluster\n",
         Diagram.Of(new ClusterRules(
             new Import(null!, TimeProvider.System),
-            new Provisioning(null!, new OperatorOptions(), TimeProvider.System),
-            new Cloud.Clusters.Deletion(null!, TimeProvider.System))));
+            new Provisioning(null!, null!, new OperatorOptions(), TimeProvider.System),
+            new Cloud.Clusters.Deletion(null!, null!, TimeProvider.System))));
 
     [Fact]
     public void The_readme_draws_the_states_of_cluster_installations_as_they_are() => AssertDrawn(

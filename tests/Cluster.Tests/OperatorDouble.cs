@@ -54,7 +54,8 @@ public sealed class OperatorDouble : IAsyncDisposable
         try
         {
             await foreach (var change in _api.Watch(Definitions, _ending.Token))
-                if (change.Object["status"]?["conditions"] is JsonArray { Count: > 0 }) break;
+                if (change.Object["metadata"]!["name"]!.GetValue<string>() == Resources
+                    && change.Object["status"]?["conditions"] is JsonArray { Count: > 0 }) break;
             await foreach (var change in _api.Watch(Resources, _ending.Token))
                 if (change.Type != "DELETED") Report(change.Object);
         }

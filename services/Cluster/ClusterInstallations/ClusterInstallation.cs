@@ -138,6 +138,10 @@ public sealed record ClusterInstallation : SupervisedRow<ClusterInstallationStat
     /// <summary>When the row last changed.</summary>
     public DateTimeOffset UpdateTime { get; init; }
 
+    /// <summary>Whether its objects are to go, or are gone.</summary>
+    public bool IsLeaving => State is ClusterInstallationState.DeletionRequested
+        or ClusterInstallationState.DeletionFailed or ClusterInstallationState.Deleted;
+
     /// <summary>Resource name.</summary>
     public string Name => NameOf(Id);
 

@@ -16,9 +16,6 @@ public static class Manifests
     /// <summary>Whose fields these are in the cluster.</summary>
     public const string FieldManager = "cloud-cluster-service";
 
-    /// <summary>On every object: epoch of the worker that wrote it. A worker with a lower one must not write.</summary>
-    public const string EpochAnnotation = "cloud.mattermost.com/epoch";
-
     /// <summary>On namespace and resource: which installation it is.</summary>
     public const string InstallationLabel = "cloud.mattermost.com/installation-id";
 
@@ -266,7 +263,6 @@ public static class Manifests
                 [InstallationLabel] = row.InstallationId,
                 [ClusterInstallationLabel] = row.Id,
             };
-        metadata["annotations"] = new JsonObject { [EpochAnnotation] = Number($"{row.Epoch}") };
         document.Insert(0, "apiVersion", kind.ApiVersion);
         document.Insert(1, "kind", kind.Kind);
         document.Insert(2, "metadata", metadata);

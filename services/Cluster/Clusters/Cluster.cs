@@ -82,6 +82,10 @@ public sealed record Cluster : SupervisedRow<ClusterState>
     /// <summary>When the row last changed.</summary>
     public DateTimeOffset UpdateTime { get; init; }
 
+    /// <summary>Whether what we installed in it is to go, or is gone.</summary>
+    public bool IsLeaving =>
+        State is ClusterState.DeletionRequested or ClusterState.DeletionFailed or ClusterState.Deleted;
+
     /// <summary>Resource name.</summary>
     public string Name => NameOf(Id);
 

@@ -12,7 +12,7 @@ namespace Cloud.Clusters;
 /// resource definition stays, because its removal would remove every <c>Mattermost</c> resource in the cluster, ours or
 /// not.
 /// </summary>
-public sealed class Deletion(ClusterConnections connections, TimeProvider time)
+public sealed class Deletion(ClusterConnections connections, ClusterStore clusters, TimeProvider time)
 {
     private static readonly ObjectKey ClusterWide = new("", OperatorManifests.Name);
 
@@ -23,33 +23,36 @@ public sealed class Deletion(ClusterConnections connections, TimeProvider time)
     {
         if (row.FirstWriteTime is null) return Gone(row, "nothing was ever installed in it");
         var api = connections.To(row);
+        var writes = FencedWrites.Of(row, api, clusters, time);
         try
         {
-            await RemoveOursAsync(api, ResourceKinds.ClusterRoleBindings, ClusterWide, ct);
-            await RemoveOursAsync(api, ResourceKinds.ClusterRoles, ClusterWide, ct);
+            await RemoveOursAsync(ResourceKinds.ClusterRoleBindings, ClusterWide);
+            await RemoveOursAsync(ResourceKinds.ClusterRoles, ClusterWide);
             var ns = await api.Find(WorkspaceNamespace.Resource, ClusterWide, ct);
             if (ns is null) return Gone(row, "the operator is out of it");
             if (!OperatorManifests.IsOurs(ns))
             {
-                await RemoveOursAsync(api, ResourceKinds.Deployments, OperatorManifests.DeploymentKey, ct);
-                await RemoveOursAsync(api, ResourceKinds.ServiceAccounts, OperatorManifests.DeploymentKey, ct);
+                await RemoveOursAsync(ResourceKinds.Deployments, OperatorManifests.DeploymentKey);
+                await RemoveOursAsync(ResourceKinds.ServiceAccounts, OperatorManifests.DeploymentKey);
                 return Gone(row, "the operator is out of it; its namespace was there before and stays");
             }
-            if (!ns.IsTerminating) await api.Delete(WorkspaceNamespace.Resource, ClusterWide, ns.Metadata.Uid, ct);
+            if (!ns.IsTerminating) await writes.RemoveAsync(WorkspaceNamespace.Resource, ns, ct);
             return Wait("the operator's namespace is being removed", NamespaceWait);
         }
         catch (KubernetesApiException e)
         {
             throw ClusterFailures.Of(e, row);
         }
-    }
 
-    private static async Task RemoveOursAsync<T>(
-        KubernetesApi api, ResourceKind<T> kind, ObjectKey key, CancellationToken ct)
-        where T : class, IKubernetesObject<V1ObjectMeta>
-    {
-        if (await api.Find(kind, key, ct) is { } live && OperatorManifests.IsOurs(live))
-            await api.Delete(kind, key, live.Metadata.Uid, ct);
+        async Task RemoveOursAsync<T>(ResourceKind<T> kind, ObjectKey key)
+            where T : class, IKubernetesObject<V1ObjectMeta>
+        {
+            if (await api.Find(kind, key, ct) is { } live && OperatorManifests.IsOurs(live)
+                && !await writes.RemoveAsync(kind, live, ct))
+                throw new StepException(
+                    ClusterFailures.Conflict, $"{kind.Kind} {key} in {row.DisplayName} changes just now.",
+                    Fault.World, retryable: true);
+        }
     }
 
     private ClusterOutcome Gone(Cluster row, string why)

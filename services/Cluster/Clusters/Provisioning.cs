@@ -1,8 +1,6 @@
-using Cloud.ClusterInstallations;
 using Cloud.Placement;
 using Cloud.Providers;
 using Cloud.Watching;
-using k8s;
 using k8s.Models;
 using static Cloud.Clusters.ClusterState;
 using static Cloud.ServiceDefaults.Supervision.Outcome;
@@ -18,13 +16,15 @@ public sealed record OperatorOptions
 
 /// <summary>
 /// provision-in-progress -> stable: resource definition, namespace, account, rights and Deployment of the operator are
-/// applied, and the operator is seen to run. What is as wanted already is not written again.
+/// applied, and the operator is seen to run. What is as wanted already is not written again; what is written is fenced
+/// (<see cref="FencedWrites"/>).
 /// <para>A resource definition that somebody else installed is left as it is when it serves our version: it may hold
 /// fields that ours does not name, and resources that use them. A namespace of that name is used as it is. Another
 /// operator's Deployment of the same name is replaced as a whole: merged with ours it would keep its command,
 /// and its selector cannot be changed.</para>
 /// </summary>
-public sealed class Provisioning(ClusterConnections connections, OperatorOptions options, TimeProvider time)
+public sealed class Provisioning(
+    ClusterConnections connections, ClusterStore clusters, OperatorOptions options, TimeProvider time)
 {
     /// <summary>How long to wait for pods without hearing of them; each change of the Deployment nudges.</summary>
     private static readonly TimeSpan PodsWait = TimeSpan.FromSeconds(10);
@@ -35,7 +35,8 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
         var api = connections.To(row);
         try
         {
-            var (definition, deployment) = await ApplyAsync(api, options.Image, ct);
+            var (definition, deployment) = await EnsureAsync(
+                api, FencedWrites.Of(row, api, clusters, time), options.Image, ct);
             if (!IsEstablished(definition))
                 return Wait("the cluster has not taken the Mattermost resource definition in yet", PodsWait);
             if (Lacking(deployment) is { } lacking) return Wait(lacking, PodsWait);
@@ -57,61 +58,48 @@ public sealed class Provisioning(ClusterConnections connections, OperatorOptions
     }
 
     /// <summary>Answers definition and Deployment as they are now.</summary>
-    private static async Task<(V1CustomResourceDefinition Definition, V1Deployment Deployment)> ApplyAsync(
-        KubernetesApi api, string image, CancellationToken ct)
+    private static async Task<(V1CustomResourceDefinition Definition, V1Deployment Deployment)> EnsureAsync(
+        KubernetesApi api, FencedWrites writes, string image, CancellationToken ct)
     {
-        var definition = await EnsureDefinitionAsync(api, ct);
-        await EnsureNamespaceAsync(api, ct);
-        await EnsureAsync(api, ResourceKinds.ServiceAccounts, OperatorManifests.ServiceAccount(), ct);
-        await EnsureAsync(api, ResourceKinds.ClusterRoles, OperatorManifests.ClusterRole(), ct);
-        await EnsureAsync(api, ResourceKinds.ClusterRoleBindings, OperatorManifests.ClusterRoleBinding(), ct);
-        return (definition, await EnsureDeploymentAsync(api, image, ct));
+        var definition = await EnsureDefinitionAsync(api, writes, ct);
+        await EnsureNamespaceAsync(api, writes, ct);
+        await writes.EnsureAsync(ResourceKinds.ServiceAccounts, OperatorManifests.ServiceAccount(), ct);
+        await writes.EnsureAsync(ResourceKinds.ClusterRoles, OperatorManifests.ClusterRole(), ct);
+        await writes.EnsureAsync(ResourceKinds.ClusterRoleBindings, OperatorManifests.ClusterRoleBinding(), ct);
+        return (definition, await EnsureDeploymentAsync(api, writes, image, ct));
     }
 
     private static async Task<V1CustomResourceDefinition> EnsureDefinitionAsync(
-        KubernetesApi api, CancellationToken ct)
+        KubernetesApi api, FencedWrites writes, CancellationToken ct)
     {
         var (kind, desired) = (ResourceKinds.CustomResourceDefinitions, OperatorManifests.Definition);
         var live = await api.Find(kind, ObjectKey.Of(desired), ct);
         return live is not null && !OperatorManifests.IsOurs(live) && ServesOurVersion(live)
             ? live
-            : await EnsureAsync(api, kind, desired, live, ct);
+            : await writes.EnsureAsync(kind, desired, live, ct);
     }
 
     /// <summary>A namespace that was there before us stays without our mark, so that letting the cluster go does not
     /// remove it with what else is in it.</summary>
-    private static async Task EnsureNamespaceAsync(KubernetesApi api, CancellationToken ct)
+    private static async Task EnsureNamespaceAsync(KubernetesApi api, FencedWrites writes, CancellationToken ct)
     {
         var (kind, desired) = (ResourceKinds.Namespaces, OperatorManifests.Namespace());
         var live = await api.Find(kind, ObjectKey.Of(desired), ct);
-        if (live is null || OperatorManifests.IsOurs(live)) await EnsureAsync(api, kind, desired, live, ct);
+        if (live is null || OperatorManifests.IsOurs(live)) await writes.EnsureAsync(kind, desired, live, ct);
     }
 
     private static async Task<V1Deployment> EnsureDeploymentAsync(
-        KubernetesApi api, string image, CancellationToken ct)
+        KubernetesApi api, FencedWrites writes, string image, CancellationToken ct)
     {
         var (kind, desired) = (ResourceKinds.Deployments, OperatorManifests.Deployment(image));
         var live = await api.Find(kind, OperatorManifests.DeploymentKey, ct);
         if (live is not null && !OperatorManifests.IsOurs(live))
         {
-            await api.Delete(kind, OperatorManifests.DeploymentKey, live.Metadata.Uid, ct);
+            await writes.RemoveAsync(kind, live, ct);
             live = null;
         }
-        return await EnsureAsync(api, kind, desired, live, ct);
+        return await writes.EnsureAsync(kind, desired, live, ct);
     }
-
-    private static async Task<T> EnsureAsync<T>(
-        KubernetesApi api, ResourceKind<T> kind, T desired, CancellationToken ct)
-        where T : class, IKubernetesObject<V1ObjectMeta>
-    {
-        var live = await api.Find(kind, ObjectKey.Of(desired), ct);
-        return await EnsureAsync(api, kind, desired, live, ct);
-    }
-
-    private static async Task<T> EnsureAsync<T>(
-        KubernetesApi api, ResourceKind<T> kind, T desired, T? live, CancellationToken ct)
-        where T : class, IKubernetesObject<V1ObjectMeta> =>
-        (await new Applier(api, Manifests.FieldManager).Apply(kind, desired, live, force: true, ct)).Object;
 
     private static bool ServesOurVersion(V1CustomResourceDefinition definition) =>
         definition.Spec.Versions.Any(v => v.Served && v.Name == MattermostResource.Resource.Version);

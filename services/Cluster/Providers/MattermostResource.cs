@@ -122,10 +122,15 @@ internal static class ObjectLabels
     /// <summary>Epoch of the worker that wrote it; 0 when it does not say.</summary>
     public static long Epoch(this IKubernetesObject<V1ObjectMeta> item) =>
         item.Metadata.Annotations is { } annotations
-        && annotations.TryGetValue(Manifests.EpochAnnotation, out var text)
+        && annotations.TryGetValue(FencedWrites.EpochAnnotation, out var text)
         && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
             ? epoch
             : 0;
+
+    /// <summary>Resource name of the row that it was written for; empty when it does not say.</summary>
+    public static string Row(this IKubernetesObject<V1ObjectMeta> item) =>
+        item.Metadata.Annotations is { } annotations
+        && annotations.TryGetValue(FencedWrites.RowAnnotation, out var row) ? row : "";
 
     /// <summary>The metadata that this service reads.</summary>
     public static V1ObjectMeta Keep(V1ObjectMeta metadata) => new()
@@ -137,7 +142,7 @@ internal static class ObjectLabels
         Generation = metadata.Generation,
         DeletionTimestamp = metadata.DeletionTimestamp,
         Labels = Only(metadata.Labels, Manifests.InstallationLabel, Manifests.ClusterInstallationLabel),
-        Annotations = Only(metadata.Annotations, Manifests.EpochAnnotation),
+        Annotations = Only(metadata.Annotations, FencedWrites.RowAnnotation, FencedWrites.EpochAnnotation),
     };
 
     private static string Label(IKubernetesObject<V1ObjectMeta> item, string name) =>

@@ -8,16 +8,13 @@ namespace Cloud.Providers;
 
 /// <summary>
 /// An installation's objects in its cluster: writes them, reads what became of them, removes them.
-/// <para>Every write is preceded by a look, refused when what is there bears a higher epoch than the row's, and sent
-/// with what was seen as its precondition: missing objects are created, which fails where somebody was faster, and
-/// others are changed only as they were seen. So a worker that was paused anywhere cannot overwrite what its successor
-/// wrote. Two things it can still do, and both are undone by <see cref="Drift"/>: make the namespace anew after a
-/// deletion (nothing is left there to compare with), and overwrite a resource that its successor made while it slept
-/// between finding none and writing its own (apply has no precondition for absence, and creating by other means would
-/// lose track of the fields that are ours).</para>
+/// <para>Every write is fenced (<see cref="FencedWrites"/>): a worker that was paused anywhere can neither overwrite
+/// what its successor wrote nor make anew what a deletion removed. What slips through after all is found by <see
+/// cref="Drift"/>.</para>
 /// <para>Failures are <see cref="StepException"/>s.</para>
 /// </summary>
-public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCredentials credentials)
+public sealed class WorkspaceObjects(
+    ClusterConnections connections, DatabaseCredentials credentials, ClusterInstallationStore rows, TimeProvider time)
 {
     /// <summary>
     /// Writes everything that is not as wanted. Answers the resource as written, or null while a namespace of that name
@@ -28,7 +25,7 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
         {
             var ns = await api.Find(WorkspaceNamespace.Resource, NamespaceKey(row), ct);
             if (ns is { IsTerminating: true }) return null;
-            Refuse(ns, row);
+            RefuseForeign(ns, row);
             try
             {
                 return await WriteAsync(api, row, ns, ct);
@@ -64,7 +61,7 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
             var ns = await api.Find(WorkspaceNamespace.Resource, NamespaceKey(row), ct);
             if (ns is null || ns.ClusterInstallationId() != row.Id) return null;
             if (ns.IsTerminating) return ns;
-            RefuseStale(ns, row);
+            Fenced(api, row).Refuse(ns);
             // The resource first, so that the operator does not mend what the namespace takes down with it.
             if (await api.Find(MattermostResource.Resource, ResourceKey(row), ct) is { } resource)
                 await api.Delete(MattermostResource.Resource, ResourceKey(row), resource.Metadata.Uid, ct);
@@ -80,61 +77,38 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
     private async Task<MattermostResource> WriteAsync(
         KubernetesApi api, ClusterInstallation row, WorkspaceNamespace? ns, CancellationToken ct)
     {
+        var writes = Fenced(api, row);
+        await WriteAsync(writes, Manifests.Namespace(row), ns, ct);
         // In a namespace that is new there is nothing to look at.
-        var isNew = ns is null;
-        await WriteAsync(api, row, Manifests.Namespace(row), ns, ct);
+        var look = ns is null ? null : api;
         await Task.WhenAll(
-            EnsureAsync(api, row, Manifests.NetworkPolicy(row), isNew, ct),
-            EnsureBudgetAsync(api, row, isNew, ct),
-            EnsureDatabaseSecretAsync(api, row, ct));
+            EnsureAsync(writes, look, Manifests.NetworkPolicy(row), ct),
+            EnsureBudgetAsync(writes, look, row, ct),
+            EnsureDatabaseSecretAsync(writes, api, row, ct));
         var manifest = Manifests.Mattermost(row);
-        var found = isNew ? null : await api.Find(MattermostResource.Resource, manifest.Key, ct);
-        return await ApplyAsync(api, row, MattermostResource.Resource, manifest, found, ct);
+        var found = look is null ? null : await look.Find(MattermostResource.Resource, manifest.Key, ct);
+        return await writes.WriteAsync(MattermostResource.Resource, manifest.Key, manifest.Document, found, ct);
     }
+
+    private FencedWrites Fenced(KubernetesApi api, ClusterInstallation row) =>
+        FencedWrites.Of(row, api, rows, time);
 
     private static async Task EnsureAsync(
-        KubernetesApi api, ClusterInstallation row, Manifest manifest, bool isNew, CancellationToken ct) =>
+        FencedWrites writes, KubernetesApi? look, Manifest manifest, CancellationToken ct) =>
         await WriteAsync(
-            api, row, manifest, isNew ? null : await api.Find(manifest.Kind, manifest.Key, ct), ct);
+            writes, manifest, look is null ? null : await look.Find(manifest.Kind, manifest.Key, ct), ct);
 
-    /// <summary>Creates what was not there, or changes what was, as it was.</summary>
-    private static async Task WriteAsync(
-        KubernetesApi api, ClusterInstallation row, Manifest manifest, IKubernetesObject<V1ObjectMeta>? found,
-        CancellationToken ct)
-    {
-        if (found is null)
-        {
-            manifest.Document["metadata"]!.AsObject().Remove("resourceVersion");
-            await api.Create(manifest.Kind, manifest.Key, manifest.Document, Manifests.FieldManager, ct);
-        }
-        else
-            await ApplyAsync(api, row, manifest.Kind, manifest, found, ct);
-    }
-
-    private static async Task<T> ApplyAsync<T>(
-        KubernetesApi api, ClusterInstallation row, ResourceKind<T> kind, Manifest manifest,
-        IKubernetesObject<V1ObjectMeta>? found, CancellationToken ct)
-        where T : class, IKubernetesObject<V1ObjectMeta>
-    {
-        if (found is not null)
-        {
-            if (found.Epoch() > row.Epoch) throw Stale(row, found.Epoch());
-            manifest.Document["metadata"]!["resourceVersion"] = found.Metadata.ResourceVersion;
-        }
-        return await api.Apply<T>(
-            kind, manifest.Key, manifest.Document, Manifests.FieldManager, force: true, subresource: null, ct);
-    }
+    private static Task<UnstructuredObject> WriteAsync(
+        FencedWrites writes, Manifest manifest, IKubernetesObject<V1ObjectMeta>? found, CancellationToken ct) =>
+        writes.WriteAsync(manifest.Kind, manifest.Key, manifest.Document, found, ct);
 
     private static async Task EnsureBudgetAsync(
-        KubernetesApi api, ClusterInstallation row, bool isNew, CancellationToken ct)
+        FencedWrites writes, KubernetesApi? look, ClusterInstallation row, CancellationToken ct)
     {
         if (Manifests.PodDisruptionBudget(row) is { } budget)
-            await EnsureAsync(api, row, budget, isNew, ct);
-        else if (!isNew && await api.Find(Manifests.PodDisruptionBudgets, ResourceKey(row), ct) is { } found)
-        {
-            if (found.Epoch() > row.Epoch) throw Stale(row, found.Epoch());
-            await api.DeleteAsSeen(Manifests.PodDisruptionBudgets, found, ct);
-        }
+            await EnsureAsync(writes, look, budget, ct);
+        else if (look is not null && await look.Find(Manifests.PodDisruptionBudgets, ResourceKey(row), ct) is { } found)
+            await writes.RemoveAsync(Manifests.PodDisruptionBudgets, found, ct);
     }
 
     /// <summary>
@@ -143,7 +117,8 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
     /// in;
     /// with a higher one ours has ended, and this worker is the stale one.
     /// </summary>
-    private async Task EnsureDatabaseSecretAsync(KubernetesApi api, ClusterInstallation row, CancellationToken ct)
+    private async Task EnsureDatabaseSecretAsync(
+        FencedWrites writes, KubernetesApi api, ClusterInstallation row, CancellationToken ct)
     {
         var key = new ObjectKey(row.Namespace, Manifests.DatabaseSecretName(row));
         var found = await api.Find(ResourceKinds.Secrets, key, ct);
@@ -153,12 +128,13 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
         var manifest = Manifests.DatabaseSecret(row, issued.ConnectionString, issued.DataSource);
         try
         {
-            await WriteAsync(api, row, manifest, found, ct);
+            await WriteAsync(writes, manifest, found, ct);
         }
         catch (KubernetesApiException e) when (
             e.Kind is KubernetesErrorKind.AlreadyExists or KubernetesErrorKind.Conflict)
         {
-            await WriteAsync(api, row, manifest, await api.Find(ResourceKinds.Secrets, key, ct), ct);
+            manifest = Manifests.DatabaseSecret(row, issued.ConnectionString, issued.DataSource);
+            await WriteAsync(writes, manifest, await api.Find(ResourceKinds.Secrets, key, ct), ct);
         }
     }
 
@@ -166,26 +142,14 @@ public sealed class WorkspaceObjects(ClusterConnections connections, DatabaseCre
         secret?.Data is { } data
         && data.ContainsKey(Manifests.ConnectionStringKey) && data.ContainsKey(Manifests.DataSourceKey);
 
-    private static void Refuse(WorkspaceNamespace? ns, ClusterInstallation row)
+    private static void RefuseForeign(WorkspaceNamespace? ns, ClusterInstallation row)
     {
-        if (ns is null) return;
-        if (ns.InstallationId() != row.InstallationId)
+        if (ns is not null && ns.InstallationId() != row.InstallationId)
             throw new StepException(
                 "NAMESPACE_TAKEN",
                 $"The cluster has a namespace {row.Namespace} that is not this installation's. Remove or rename it.",
                 Fault.Operator, retryable: false);
-        RefuseStale(ns, row);
     }
-
-    private static void RefuseStale(WorkspaceNamespace ns, ClusterInstallation row)
-    {
-        // The epochs of different rows cannot be compared.
-        if (ns.ClusterInstallationId() == row.Id && ns.Epoch() > row.Epoch) throw Stale(row, ns.Epoch());
-    }
-
-    private static StepException Stale(ClusterInstallation row, long epoch) => new(
-        "STALE_EPOCH", $"A later worker (epoch {epoch}) has written already; this one has {row.Epoch}.",
-        Fault.World, retryable: true);
 
     private async Task<T> CallAsync<T>(Cluster cluster, Func<KubernetesApi, Task<T>> call)
     {

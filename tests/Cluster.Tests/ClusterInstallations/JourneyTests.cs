@@ -163,7 +163,7 @@ public sealed class JourneyTests(ClusterWorld world) : IClassFixture<ClusterWorl
         var id = ResourceId.New();
         world.Cluster("large").Faults.Put(new FaultRule
         {
-            Id = "refuse", Verb = "patch", Resource = ClusterWorld.Resources, Namespace = id, ErrorCode = 422,
+            Id = "refuse", Verb = "create", Resource = ClusterWorld.Resources, Namespace = id, ErrorCode = 422,
         });
         var made = await world.CreateAsync(cluster.Name, Ct, id);
         var failed = await world.UntilAsync(made.Name, r => r.State == "creation-failed", Ct);

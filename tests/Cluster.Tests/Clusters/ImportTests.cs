@@ -126,7 +126,7 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
         var cluster = world.Cluster("small");
         cluster.Faults.Put(new FaultRule
         {
-            Id = "no-roles", Verb = "patch", Resource = "clusterroles.rbac.authorization.k8s.io", ErrorCode = 403,
+            Id = "no-roles", Verb = "create", Resource = "clusterroles.rbac.authorization.k8s.io", ErrorCode = 403,
         });
         var imported = await world.ImportAsync("small", Ct);
         var failed = await world.ClusterUntilAsync(imported.Name, c => c.State == "provisioning-failed", Ct);

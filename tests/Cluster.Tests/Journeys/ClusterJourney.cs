@@ -12,22 +12,6 @@ public sealed class ClusterComesAndGoes : Journey<Fleet>
 
     public override string Noun => "cluster";
 
-    public override string? WhyNotFenced =>
-        "the operator's objects carry no epoch, and nobody looks into a cluster that was let go";
-
-    public override async Task LiveAsync(Fleet world, Life life, CancellationToken ct)
-    {
-        var spare = await world.TakeSpareAsync(ct);
-        try
-        {
-            await LiveAsync(world, life, spare, ct);
-        }
-        finally
-        {
-            world.ReturnSpare(spare);
-        }
-    }
-
     /// <summary>The life's display name tells which spare it has.</summary>
     public override async Task<IReadOnlyList<string>> OutsideAsync(Fleet world, Life life, CancellationToken ct)
     {
@@ -43,8 +27,10 @@ public sealed class ClusterComesAndGoes : Journey<Fleet>
         ]);
     }
 
-    private static async Task LiveAsync(Fleet world, Life life, string spare, CancellationToken ct)
+    public override async Task LiveAsync(Fleet world, Life life, CancellationToken ct)
     {
+        var spare = await world.TakeSpareAsync(ct);
+        life.AtEnd(() => world.ReturnSpare(spare));
         var client = ClientOf(life);
         var cluster = await life.BeginAsync(
             "import",

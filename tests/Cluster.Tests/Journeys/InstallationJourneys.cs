@@ -14,16 +14,12 @@ public abstract class InstallationJourney : Journey<Fleet>
     public override Task<IReadOnlyList<string>> OutsideAsync(Fleet world, Life life, CancellationToken ct)
     {
         var resource = ResourceName(life);
-        var made = world.Api.Get(ClusterWorld.Resources, life.Id, resource);
-        // Of two workers that found no resource the later one is not refused; as long as they want the same, only the
-        // epoch tells that it was there.
-        made?["metadata"]?["annotations"]?.AsObject().Remove("cloud.mattermost.com/epoch");
         return Task.FromResult(Fleet.Written([
             world.Api.Get("namespaces", null, life.Id),
             world.Api.Get("networkpolicies.networking.k8s.io", life.Id, resource),
             world.Api.Get("poddisruptionbudgets.policy", life.Id, resource),
             world.Api.Get("secrets", life.Id, $"{resource}-database"),
-            made,
+            world.Api.Get(ClusterWorld.Resources, life.Id, resource),
         ]));
     }
 
@@ -124,7 +120,7 @@ public sealed class InstallationIsRefused : InstallationJourney
         var faults = world.World.Cluster("large").Faults;
         faults.Put(new FaultRule
         {
-            Id = life.Id, Verb = "patch", Resource = ClusterWorld.Resources, Namespace = life.Id, ErrorCode = 422,
+            Id = life.Id, Verb = "create", Resource = ClusterWorld.Resources, Namespace = life.Id, ErrorCode = 422,
         });
         await CreateAsync(world, life, ct);
         await life.UntilAsync("creation-failed", ct);

@@ -17,10 +17,6 @@ public abstract class Journey<TWorld>
     /// once.</summary>
     public abstract Task LiveAsync(TWorld world, Life life, CancellationToken ct);
 
-    /// <summary>Why a worker that slept may still change what it finds when it wakes; null where it may not. A gap,
-    /// told in the output: such a journey is not slept through.</summary>
-    public virtual string? WhyNotFenced => null;
-
     /// <summary>All that the outside world shows of a life, line by line, as far as this service wrote it. A worker
     /// that slept must not change a letter of it.</summary>
     public abstract Task<IReadOnlyList<string>> OutsideAsync(TWorld world, Life life, CancellationToken ct);

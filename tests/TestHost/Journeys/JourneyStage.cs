@@ -111,6 +111,7 @@ public sealed class JourneyStage<TWorld> : IAsyncLifetime
         finally
         {
             _faults.End(life);
+            life.End();
         }
     }
 

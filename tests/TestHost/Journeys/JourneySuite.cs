@@ -38,10 +38,6 @@ public abstract class JourneySuite<TWorld>(JourneyStage<TWorld> stage, ITestOutp
         {
             output.WriteLine($"{journey.Noun} {journey.GetType().Name}: {life.Passed.Count} places");
             output.WriteLine("  " + string.Join("; ", life.Passed));
-            if (journey.WhyNotFenced is { } why)
-            {
-                output.WriteLine($"  not slept through: {why}");
-            }
         }
 
         var missing = stage.Nouns.SelectMany(noun => noun.Value.Working
@@ -86,7 +82,6 @@ public abstract class JourneySuite<TWorld>(JourneyStage<TWorld> stage, ITestOutp
         var failures = new ConcurrentQueue<string>();
         var unreached = new ConcurrentQueue<string>();
         var faults = learned.SelectMany(l => faultsOf(l.Value).Select(fault => (l.Key, l.Value, fault)))
-            .Where(life => !life.fault.IsSleep || life.Key.WhyNotFenced is null)
             .DistinctBy(life => (life.Key.Noun, life.fault, Whose: IsEach(life.fault) ? life.Key : null)).ToList();
         await Parallel.ForEachAsync(
             faults,

@@ -33,6 +33,7 @@ public sealed class Life
     private readonly List<string> _passed = [];
     private readonly List<string> _log = [];
     private readonly SemaphoreSlim _moved = new(0);
+    private readonly List<Action> _atEnd = [];
     private bool _requestDied;
     private Flow? _sleeper;
     private TaskCompletionSource? _sleep;
@@ -124,10 +125,18 @@ public sealed class Life
     /// <summary>Waits until the row is in a state.</summary>
     public Task UntilAsync(string state, CancellationToken ct) => UntilAsync(state, "", ct);
 
+    /// <summary>Waits until the row is in a state and something else is so as well.</summary>
+    public Task UntilAsync(string state, Func<CancellationToken, Task<bool>> isSo, CancellationToken ct) =>
+        UntilAsync(state, (_, token) => isSo(token), ct);
+
     /// <summary>Waits until the row is in a state and says what it waits for. Meanwhile it is looked at now and then,
     /// as time would bring about.</summary>
     /// <param name="waitingFor">What the words must contain.</param>
-    public async Task UntilAsync(string state, string waitingFor, CancellationToken ct)
+    public Task UntilAsync(string state, string waitingFor, CancellationToken ct) => UntilAsync(
+        state, (row, _) => Task.FromResult((row.WaitingFor ?? "").Contains(waitingFor, StringComparison.Ordinal)), ct);
+
+    private async Task UntilAsync(
+        string state, Func<RowState, CancellationToken, Task<bool>> isSo, CancellationToken ct)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(Patience);
@@ -137,8 +146,7 @@ public sealed class Life
             while (true)
             {
                 row = await _stage.FindAsync(this, patience.Token);
-                if (row?.State == state
-                    && (row.WaitingFor ?? "").Contains(waitingFor, StringComparison.Ordinal))
+                if (row?.State == state && await isSo(row, patience.Token))
                 {
                     break;
                 }
@@ -165,6 +173,11 @@ public sealed class Life
             await WakeAsync(ct);
         }
     }
+
+    /// <summary>Gives something back when nobody works for this life any more, sleepers included.</summary>
+    public void AtEnd(Action giveBack) => _atEnd.Add(giveBack);
+
+    internal void End() => _atEnd.ForEach(giveBack => giveBack());
 
     /// <summary>The journey is over; a fault at its very end may still strike, and a sleeper wakes.</summary>
     internal async Task FinishAsync(CancellationToken ct)
