@@ -3,20 +3,31 @@ using Cloud.ServiceDefaults.Storage;
 using Cloud.TestHost;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 using Proto = Cloud.Protos.Metrics.V1;
 
 namespace Cloud.Metrics.Tests;
 
-/// <summary>The real service with a database of its own on a real PostgreSQL server.</summary>
+/// <summary>The real service with a database and keys of its own on a real PostgreSQL server.</summary>
 public sealed class FeedWorld : IAsyncLifetime
 {
     /// <summary>How long anything awaited may take before the test fails; never a measure of speed.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    private readonly TemporaryDirectory _keys = new();
     private readonly RedisServer _redis = new();
     private TestDatabase? _database;
     private ServiceHost<EventService>? _service;
+
+    /// <summary>Settings of every process; set before the first use.</summary>
+    public IReadOnlyList<KeyValuePair<string, string?>> Settings { get; init; } = [];
+
+    /// <summary>Last word on the container of every process; set before the first use.</summary>
+    public Action<IServiceCollection>? Configure { get; init; }
+
+    /// <summary>The clock of every process, unless it is the real one.</summary>
+    public TimeProvider? Clock { get; init; }
 
     public ServiceHost<EventService> Service => _service!;
 
@@ -47,10 +58,24 @@ public sealed class FeedWorld : IAsyncLifetime
         await Service.DisposeAsync();
         await _database!.DisposeAsync();
         _redis.Dispose();
+        _keys.Dispose();
     }
 
-    /// <summary>A further replica on the same tables.</summary>
-    public ServiceHost<EventService> Start() => new(ServiceHostOptions.For(_database!, _redis));
+    /// <summary>A further replica on the same tables and keys.</summary>
+    public ServiceHost<EventService> Start(params IEnumerable<KeyValuePair<string, string?>> settings) =>
+        new(ServiceHostOptions.For(_database!, _redis)
+            .With([new("DataProtection:KeysPath", _keys.Path), .. Settings, .. settings]) with
+            {
+                Clock = Clock, Configure = Configure,
+            });
+
+    /// <summary>Ends the running process and goes on with a new one.</summary>
+    public async Task RestartAsync()
+    {
+        await Service.DisposeAsync();
+        _service = Start();
+        _ = _service.Services;
+    }
 
     /// <summary>An event as a source hands it in.</summary>
     public static Proto.Event Event(

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Cloud.ServiceDefaults.Supervision;
 
 namespace Cloud.Webhooks;
 
@@ -40,20 +41,23 @@ public sealed class WebhookSender : IDisposable
 
     private readonly HttpMessageInvoker _http;
 
-    public WebhookSender(PublicNetwork network, TimeProvider time)
+    public WebhookSender(PublicNetwork network, Checkpoints checkpoints, TimeProvider time)
     {
         _time = time;
-        _http = new HttpMessageInvoker(new SocketsHttpHandler
+        _http = new HttpMessageInvoker(new CallPlaces(checkpoints, "receiver")
         {
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-            ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
-            ConnectCallback = network.ConnectAsync,
-            ConnectTimeout = ConnectTimeout,
-            PooledConnectionLifetime = ConnectionLifetime,
-            MaxResponseHeadersLength = HeaderKilobytesMax,
-            MaxResponseDrainSize = 0,
+            InnerHandler = new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseProxy = false,
+                UseCookies = false,
+                ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
+                ConnectCallback = network.ConnectAsync,
+                ConnectTimeout = ConnectTimeout,
+                PooledConnectionLifetime = ConnectionLifetime,
+                MaxResponseHeadersLength = HeaderKilobytesMax,
+                MaxResponseDrainSize = 0,
+            },
         });
     }
 

@@ -139,7 +139,8 @@ public sealed class RedeliveryTests(WebhookWorld world) : IClassFixture<WebhookW
             webhook.Name, d => d.Count(x => x.Status == "succeeded") == 9 && d[0].AttemptCount == 1, Ct);
         await world.Webhooks.DisableWebhookAsync(new() { Name = webhook.Name }, cancellationToken: Ct);
 
-        await using var strict = world.Start(null, [new("Webhooks:LogDeliveries", "5"), new("Webhooks:LogDays", "1")]);
+        await using var strict = world.Start(
+            settings: [new("Webhooks:LogDeliveries", "5"), new("Webhooks:LogDays", "1")]);
         var upkeep = strict.Services.GetServices<IHostedService>().OfType<DeliveryUpkeep>().Single();
         await upkeep.PruneAsync(Ct);
         var byCount = await world.DeliveriesAsync(webhook.Name, Ct);

@@ -11,13 +11,16 @@ using Proto = Cloud.Protos.Metrics.V1;
 
 namespace Cloud.Metrics.Tests.Webhooks;
 
-/// <summary> The real service with a database and keys of its own and a clock that tests turn, posting to real HTTP
-/// servers. Tests of a class share it; each makes the webhooks that it needs and deletes them.
-/// </summary>
+/// <summary>A <see cref="FeedWorld"/> with a clock that tests turn, posting to real HTTP servers. Tests of a class
+/// share it; each makes the webhooks that it needs and deletes them.</summary>
 public sealed class WebhookWorld : IAsyncLifetime
 {
     /// <summary>How long anything awaited may take before the test fails; never a measure of speed.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = FeedWorld.Patience;
+
+    /// <summary>Receivers are on this machine and have no certificates.</summary>
+    public static readonly IReadOnlyList<KeyValuePair<string, string?>> Settings =
+        [new("Webhooks:AllowHttp", "true"), new("Webhooks:AllowPrivateNetworks", "true")];
 
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
 
@@ -25,90 +28,44 @@ public sealed class WebhookWorld : IAsyncLifetime
 
     private const string DeletedPrefix = "deleted:";
 
-    private readonly TemporaryDirectory _keys = new();
-    private readonly RedisServer _redis = new();
     private readonly SemaphoreSlim _happening = new(1);
-    private TestDatabase? _database;
-    private ServiceHost<EventService>? _service;
+    private readonly FeedWorld _feed;
     private long _happened;
 
+    public WebhookWorld() => _feed = new FeedWorld
+    {
+        Settings = Settings,
+        Clock = Clock,
+        Configure = services => services.AddSingleton<Checkpoints>(new Listened(Heartbeat)),
+    };
+
     /// <summary>The clock of the service.</summary>
-    public FakeTimeProvider Clock { get; private set; } = new(TimeProvider.System.GetUtcNow());
+    public FakeTimeProvider Clock { get; } = new(TimeProvider.System.GetUtcNow());
 
     /// <summary>Raised whenever the service's work passes a checkpoint.</summary>
     public Heartbeat Heartbeat { get; } = new();
 
-    public ServiceHost<EventService> Service => _service!;
+    public ServiceHost<EventService> Service => _feed.Service;
 
-    public string ConnectionString => _database!.ConnectionString;
+    public string ConnectionString => _feed.OwnConnectionString;
 
     public Proto.WebhookService.WebhookServiceClient Webhooks => new(Service.Channel);
 
-    public Proto.EventService.EventServiceClient Events => new(Service.Channel);
-
-    public async ValueTask InitializeAsync()
-    {
-        using var patience = new CancellationTokenSource(Patience);
-        _database = await PostgresServer.DatabaseAsync(
-            "metrics",
-            (source, ct) => Migrations.RunAsync(source, typeof(EventService).Assembly, ct),
-            patience.Token);
-        _service = Start();
-        _ = _service.Services;
-    }
+    public ValueTask InitializeAsync() => _feed.InitializeAsync();
 
     public async ValueTask DisposeAsync()
     {
-        await Service.DisposeAsync();
-        await _database!.DisposeAsync();
-        _redis.Dispose();
-        _keys.Dispose();
+        await _feed.DisposeAsync();
         _happening.Dispose();
     }
 
     /// <summary>A further replica on the same tables and keys.</summary>
     public ServiceHost<EventService> Start(
-        Checkpoints? checkpoints = null, params IEnumerable<KeyValuePair<string, string?>> settings) =>
-        new(ServiceHostOptions.For(_database!, _redis)
-            .With(
-            [
-                new("DataProtection:KeysPath", _keys.Path), new("Webhooks:AllowHttp", "true"),
-                new("Webhooks:AllowPrivateNetworks", "true"),
-            ])
-            .With(settings) with
-            {
-                Clock = Clock,
-                Configure = services => services.AddSingleton<Checkpoints>(new Listened(checkpoints, Heartbeat)),
-            });
+        bool listening = false, params IEnumerable<KeyValuePair<string, string?>> settings) =>
+        _feed.Start(listening, settings);
 
     /// <summary>Ends the running process and goes on with a new one.</summary>
-    public async Task RestartAsync(
-        Checkpoints? checkpoints = null, params IEnumerable<KeyValuePair<string, string?>> settings)
-    {
-        await Service.DisposeAsync();
-        _service = Start(checkpoints, settings);
-        _ = _service.Services;
-    }
-
-    /// <summary>The running process is gone without a word; a new one starts once its lease and claim have run
-    /// out.</summary>
-    public async Task ReviveAsync(CancellationToken ct)
-    {
-        try
-        {
-            await Service.DisposeAsync();
-        }
-        catch (Exception e) when (e.GetBaseException() is CrashedException)
-        {
-            // What has crashed cannot stop in order either.
-        }
-
-        _redis.Stop();
-        _redis.Start();
-        await ExecuteAsync("UPDATE webhooks SET claimed_until = NULL, claimed_by = NULL", ct);
-        _service = Start();
-        _ = _service.Services;
-    }
+    public Task RestartAsync() => _feed.RestartAsync();
 
     /// <summary>Makes a webhook for a receiver: of installations, so that other webhooks are none of its
     /// business.</summary>
@@ -141,9 +98,8 @@ public sealed class WebhookWorld : IAsyncLifetime
                     : FeedWorld.Event(++_happened, resource, "update-requested"));
             }
 
-            await new Proto.EventIngestionService.EventIngestionServiceClient(Service.Channel)
-                .AppendEventsAsync(request, cancellationToken: ct);
-            var found = await Events.ListEventsAsync(
+            await _feed.Ingestion.AppendEventsAsync(request, cancellationToken: ct);
+            var found = await _feed.Events.ListEventsAsync(
                 new() { Filter = new() { Source = Source }, PageSize = request.Events.Count }, cancellationToken: ct);
             return [.. found.Events.Reverse().Select(e => e.Sequence)];
         }
@@ -236,23 +192,14 @@ public sealed class WebhookWorld : IAsyncLifetime
         (await WhyAsync(webhook, ct)).Owner.Length == 0;
 }
 
-/// <summary>Checkpoints of a test, with a heartbeat at each.</summary>
-internal sealed class Listened(Checkpoints? inner, Heartbeat heartbeat) : Checkpoints
+/// <summary>Checkpoints with a heartbeat at each.</summary>
+internal sealed class Listened(Heartbeat heartbeat) : Checkpoints
 {
     /// <inheritdoc/>
-    public override async ValueTask PassAsync(string place, CancellationToken ct)
+    public override ValueTask PassAsync(string place, CancellationToken ct)
     {
-        try
-        {
-            if (inner is not null)
-            {
-                await inner.PassAsync(place, ct);
-            }
-        }
-        finally
-        {
-            heartbeat.Raise();
-        }
+        heartbeat.Raise();
+        return ValueTask.CompletedTask;
     }
 }
 
