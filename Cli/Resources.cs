@@ -27,6 +27,9 @@ internal static class Resources
                 var database = await session.LogicalDatabases.WhyLogicalDatabaseAsync(
                     new() { Name = words }, cancellationToken: ct);
                 return (database, database.Chain);
+            case "webhooks":
+                var webhook = await session.Webhooks.WhyWebhookAsync(new() { Name = words }, cancellationToken: ct);
+                return (webhook, webhook.Chain);
             default:
                 var installation = await Lookup.InstallationAsync(session, words, ct);
                 var why = await session.Installations.WhyInstallationAsync(
@@ -35,7 +38,8 @@ internal static class Resources
         }
     }
 
-    /// <summary>Tries again what failed; null when the words mean a workspace.</summary>
+    /// <summary>Tries again what failed; null when the words mean a workspace. Of a webhook that is what was not
+    /// delivered.</summary>
     public static async Task<IMessage?> RetryAsync(
         Session session, string words, string requestId, CancellationToken ct) => CollectionOf(words) switch
     {
@@ -46,6 +50,8 @@ internal static class Resources
         "databaseServers" => await session.DatabaseServers.RetryDatabaseServerAsync(
             new() { Name = words, RequestId = requestId }, cancellationToken: ct),
         "logicalDatabases" => await session.LogicalDatabases.RetryLogicalDatabaseAsync(
+            new() { Name = words, RequestId = requestId }, cancellationToken: ct),
+        "webhooks" => await session.Webhooks.EnableWebhookAsync(
             new() { Name = words, RequestId = requestId }, cancellationToken: ct),
         _ => null,
     };

@@ -192,7 +192,8 @@ internal static class LifecycleCommands
         {
             Description = "a workspace's address or id, or the name of any resource, such as logicalDatabases/<id>",
         };
-        var command = new Command("retry", "Try again what ended in a failed state.")
+        var command = new Command(
+            "retry", "Try again what ended in a failed state; of webhooks/<id>, deliver what was not.")
         {
             name, NoWait, Timeout, RequestId,
         };

@@ -140,7 +140,7 @@ public sealed class RedeliveryTests(WebhookWorld world) : IClassFixture<WebhookW
         await world.Webhooks.DisableWebhookAsync(new() { Name = webhook.Name }, cancellationToken: Ct);
 
         await using var strict = world.Start(
-            settings: [new("Webhooks:LogDeliveries", "5"), new("Webhooks:LogDays", "1")]);
+            [new("Webhooks:LogDeliveries", "5"), new("Webhooks:LogDays", "1")]);
         var upkeep = strict.Services.GetServices<IHostedService>().OfType<DeliveryUpkeep>().Single();
         await upkeep.PruneAsync(Ct);
         var byCount = await world.DeliveriesAsync(webhook.Name, Ct);

@@ -65,7 +65,7 @@ public sealed class SafetyTests(WebhookWorld world) : IClassFixture<WebhookWorld
 
         // Made where it is allowed, delivered where it is not: what counts is the address that is connected to.
         var webhook = await world.CreateAsync(receiver, Ct, w => w.Url = $"http://{host}:{port}/hook");
-        await using var strict = world.Start(settings: [new("Webhooks:AllowPrivateNetworks", "false")]);
+        await using var strict = world.Start([new("Webhooks:AllowPrivateNetworks", "false")]);
 
         var ping = await new Proto.WebhookService.WebhookServiceClient(strict.Channel).TestWebhookAsync(
             new() { Name = webhook.Name }, cancellationToken: Ct);
@@ -91,7 +91,7 @@ public sealed class SafetyTests(WebhookWorld world) : IClassFixture<WebhookWorld
     public async Task A_url_that_cannot_be_allowed_is_refused_when_it_is_given(string url, string reason)
     {
         await using var strict = world.Start(
-            settings: [new("Webhooks:AllowPrivateNetworks", "false"), new("Webhooks:AllowHttp", "false")]);
+            [new("Webhooks:AllowPrivateNetworks", "false"), new("Webhooks:AllowHttp", "false")]);
 
         var refusal = await Refusal.OfAsync(new Proto.WebhookService.WebhookServiceClient(strict.Channel)
             .CreateWebhookAsync(new() { Webhook = new() { DisplayName = "x", Url = url } }, cancellationToken: Ct));

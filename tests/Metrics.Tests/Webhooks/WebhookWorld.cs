@@ -60,9 +60,8 @@ public sealed class WebhookWorld : IAsyncLifetime
     }
 
     /// <summary>A further replica on the same tables and keys.</summary>
-    public ServiceHost<EventService> Start(
-        bool listening = false, params IEnumerable<KeyValuePair<string, string?>> settings) =>
-        _feed.Start(listening, settings);
+    public ServiceHost<EventService> Start(params IEnumerable<KeyValuePair<string, string?>> settings) =>
+        _feed.Start(settings);
 
     /// <summary>Ends the running process and goes on with a new one.</summary>
     public Task RestartAsync() => _feed.RestartAsync();
