@@ -62,6 +62,26 @@ public sealed class VerbTests
         }
     }
 
+    [Fact]
+    public async Task A_repeated_retry_is_answered_as_the_first_one_and_moves_nothing_any_more()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var system = await InstallationSystem.StartAsync();
+        system.World.DatabaseFailure = "no role";
+        var made = await system.CreateAsync("acme");
+        await system.UntilAsync(made.Name, "creation-failed");
+        system.World.DatabaseFailure = null;
+        var request = new Proto.RetryInstallationRequest { Name = made.Name, RequestId = ResourceId.New() };
+
+        var asked = await system.Client.RetryInstallationAsync(request, cancellationToken: ct);
+        var stable = await system.UntilAsync(made.Name, "stable");
+        var repeated = await system.Client.RetryInstallationAsync(request, cancellationToken: ct);
+
+        Assert.Equal("creation-requested", asked.State);
+        Assert.Equal(asked, repeated);
+        Assert.Equal(stable.Etag, (await system.UntilAsync(made.Name, "stable")).Etag);
+    }
+
     /// <summary>An installation put into a state by hand; not due, so that no worker takes it up.</summary>
     private static async Task<string> InStateAsync(InstallationSystem system, InstallationState state)
     {
