@@ -45,6 +45,10 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
             new("DATABASE_UNAVAILABLE", Cut(exception.Message), Fault.World, true, true),
         PostgresException refused when DatabaseTrouble.IsPassing(refused) =>
             new("DATABASE_BUSY", Cut(refused.MessageText), Fault.World, true, true),
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } taken => new(
+            "DATABASE_VALUE_TAKEN",
+            Cut($"Another row was first with what only one may have ({taken.ConstraintName})."),
+            Fault.World, true, true),
         TimeoutException slow => new("WORLD_TIMEOUT", Cut(slow.Message), Fault.World, true, true),
         OperationCanceledException =>
             new("WORLD_TIMEOUT", "A call to the outside was cut off.", Fault.World, true, true),

@@ -19,7 +19,7 @@ namespace Cloud.ClusterTests;
 
 /// <summary>
 /// The real service with a database of its own, simulated clusters over HTTP, and something in them that reports as the
-/// operator does. Tests of a class share it; each imports the clusters that it needs under names of its own.
+/// operator does. Tests of a class share it and the clusters that one of them has imported.
 /// </summary>
 public sealed class ClusterWorld : IAsyncLifetime
 {
@@ -156,13 +156,26 @@ public sealed class ClusterWorld : IAsyncLifetime
             },
             cancellationToken: ct);
 
-    /// <summary>Imports a simulated cluster and waits until installations can be placed in it.</summary>
+    /// <summary>A simulated cluster that installations can be placed in: imported, unless a test did that
+    /// before.</summary>
     public async Task<Proto.Cluster> StableClusterAsync(string name, CancellationToken ct)
     {
-        var imported = await ImportAsync(name, ct);
+        var live = await Clusters.ListClustersAsync(new(), cancellationToken: ct);
+        var imported = live.Clusters.SingleOrDefault(
+            c => c.DisplayName.StartsWith($"{name} ", StringComparison.Ordinal)) ?? await ImportAsync(name, ct);
         await ClusterUntilAsync(imported.Name, c => c.State == "stable", ct);
         // With the operator's pod, so that what is free is what will be free.
         return await ClusterSeenAsync(imported.Name, ct, c => c.Reachable && c.Capacity.PodsRequested > 0);
+    }
+
+    /// <summary>Lets every cluster go, so that it can be imported again.</summary>
+    public async Task LetClustersGoAsync(CancellationToken ct)
+    {
+        foreach (var cluster in (await Clusters.ListClustersAsync(new(), cancellationToken: ct)).Clusters)
+        {
+            await Clusters.DeleteClusterAsync(new() { Name = cluster.Name }, cancellationToken: ct);
+            await ClusterUntilAsync(cluster.Name, c => c.State == "deleted", ct);
+        }
     }
 
     /// <summary>Asks for a cluster installation.</summary>

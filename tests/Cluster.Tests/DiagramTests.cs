@@ -19,7 +19,7 @@ public sealed class DiagramTests
     public void The_readme_draws_the_states_of_clusters_as_they_are() => AssertDrawn(
         "## States of a cluster\n",
         Diagram.Of(new ClusterRules(
-            new Import(null!, TimeProvider.System),
+            new Import(null!, null!, TimeProvider.System),
             new Provisioning(null!, null!, new OperatorOptions(), TimeProvider.System),
             new Cloud.Clusters.Deletion(null!, null!, TimeProvider.System))));
 

@@ -181,11 +181,12 @@ public sealed class ClusterService(
             Server = kubeconfig.Server.ToString(),
             EncryptedKubeconfig = connections.Encrypt(kubeconfig),
             KubeconfigRevision = row.KubeconfigRevision + 1,
-            // New credentials are what a failed one waits for.
+            Uid = null,
+            // New credentials are what a failed one waits for, and may lead to another cluster than before.
             State = row.State switch
             {
                 CreationFailed => CreationRequested,
-                ProvisioningFailed => ProvisioningRequested,
+                Stable or ProvisioningFailed => ProvisioningRequested,
                 _ => row.State,
             },
         };

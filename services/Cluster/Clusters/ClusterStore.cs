@@ -35,6 +35,10 @@ public sealed class ClusterStore(Database database)
         (await SelectAsync("WHERE display_name = @displayName AND delete_time IS NULL", new { displayName }, ct))
         .SingleOrDefault();
 
+    /// <summary>The live cluster of that UID, if there is one.</summary>
+    public async Task<Cluster?> FindByUidAsync(string uid, CancellationToken ct) =>
+        (await SelectAsync("WHERE uid = @uid AND delete_time IS NULL", new { uid }, ct)).SingleOrDefault();
+
     /// <summary>What was last seen of a cluster.</summary>
     public async Task<Observation> ObservationAsync(string clusterId, CancellationToken ct) =>
         (await ObservationsAsync([clusterId], ct)).GetValueOrDefault(clusterId, Observation.None);

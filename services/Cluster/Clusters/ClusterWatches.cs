@@ -103,7 +103,7 @@ public sealed class ClusterWatches(
             return;
         }
         if (cluster.ProvisionTime is not null) watched.Watch.FollowResources();
-        if (cluster.State == ClusterState.Stable) await MendAsync(watched.Watch, stopping);
+        if (cluster.State == ClusterState.Stable) await MendAsync(cluster, watched.Watch, stopping);
     }
 
     private Watched Begin(Cluster cluster, CancellationToken stopping)
@@ -144,11 +144,14 @@ public sealed class ClusterWatches(
         if (watch.HasOperator == false) _look.Raise();
     }
 
-    /// <summary>A stable cluster without its operator is provisioned again.</summary>
-    private async Task MendAsync(ClusterWatch watch, CancellationToken ct)
+    /// <summary>A stable cluster without its operator is provisioned again, and so is one that was imported before
+    /// clusters were told apart by their UID.</summary>
+    private async Task MendAsync(Cluster cluster, ClusterWatch watch, CancellationToken ct)
     {
         if (watch.HasOperator == false)
-            await clusters.ReprovisionAsync(watch.ClusterId, "the operator's Deployment is gone from the cluster", ct);
+            await clusters.ReprovisionAsync(cluster.Id, "the operator's Deployment is gone from the cluster", ct);
+        else if (cluster.Uid is null)
+            await clusters.ReprovisionAsync(cluster.Id, "which cluster it is was never asked", ct);
     }
 
     private async Task EndAsync(string clusterId)

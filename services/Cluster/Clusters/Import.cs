@@ -11,8 +11,10 @@ namespace Cloud.Clusters;
 /// may
 /// pass and is tried again for a while; being turned away does not and is final until there are new credentials.
 /// </summary>
-public sealed class Import(ClusterConnections connections, TimeProvider time)
+public sealed class Import(ClusterConnections connections, ClusterStore clusters, TimeProvider time)
 {
+    private static readonly ObjectKey SystemNamespace = new("", "kube-system");
+
     /// <summary>creation-requested, provisioning-requested: knock and look inside.</summary>
     public async Task<ClusterOutcome> ConnectAsync(Cluster row, CancellationToken ct)
     {
@@ -22,13 +24,34 @@ public sealed class Import(ClusterConnections connections, TimeProvider time)
             // Reading nodes is the first right that a stranger lacks.
             await api.ListPage(ObservedNode.Resource, new Selection(), limit: 1, continuation: null, ct);
             var version = await VersionAsync(api, ct);
+            var uid = await UidAsync(api, ct);
+            await RefuseTwinAsync(row, uid, ct);
             return Go(ProvisionInProgress, $"it answers as Kubernetes {version}",
-                row with { FirstWriteTime = row.FirstWriteTime ?? time.GetUtcNow() });
+                row with { Uid = uid, FirstWriteTime = row.FirstWriteTime ?? time.GetUtcNow() });
         }
         catch (KubernetesApiException e)
         {
             throw ClusterFailures.OfImport(e, row);
         }
+    }
+
+    private static async Task<string> UidAsync(KubernetesApi api, CancellationToken ct) =>
+        (await api.Find(WorkspaceNamespace.Resource, SystemNamespace, ct))?.Metadata.Uid
+        ?? throw new StepException(
+            "CLUSTER_LACKS_SYSTEM_NAMESPACE",
+            $"It has no namespace {SystemNamespace.Name}, by whose UID clusters are told apart.",
+            Fault.Operator, retryable: true);
+
+    /// <summary>Two rows of one cluster would place into the same nodes, each as if they were its own. Of two imports
+    /// at once the unique index lets one be saved; the other is run again and finds it here.</summary>
+    private async Task RefuseTwinAsync(Cluster row, string uid, CancellationToken ct)
+    {
+        if (await clusters.FindByUidAsync(uid, ct) is { } twin && twin.Id != row.Id)
+            throw new StepException(
+                "CLUSTER_ALREADY_IMPORTED",
+                $"{row.Server} leads to {twin.DisplayName} ({twin.Name}), which was imported already. Delete this one, "
+                + "or give it the kubeconfig of another cluster.",
+                Fault.Operator, retryable: false);
     }
 
     /// <summary>The version that an API server reports.</summary>

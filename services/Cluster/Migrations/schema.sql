@@ -78,11 +78,13 @@ CREATE TABLE clusters (
     looked_at timestamp with time zone,
     cause_request_id text,
     cause_traceparent text,
+    uid text,
     PRIMARY KEY (id)
 );
 CREATE INDEX clusters_age ON clusters USING btree (create_time, id);
 CREATE UNIQUE INDEX clusters_display_name ON clusters USING btree (display_name) WHERE (delete_time IS NULL);
 CREATE INDEX clusters_due ON clusters USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE UNIQUE INDEX clusters_uid ON clusters USING btree (uid) WHERE (delete_time IS NULL);
 
 CREATE TABLE installation_epochs (
     installation_id text NOT NULL,

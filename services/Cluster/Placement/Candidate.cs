@@ -17,7 +17,7 @@ public enum Affinity
 /// <param name="Requested">What pods ask for, plus reservations that are not pods yet.</param>
 /// <param name="Installations">Installations in it, reservations included.</param>
 /// <param name="IsolatedInstallations">Those of them that want it for themselves.</param>
-/// <param name="Provisioned">It has had our operator once.</param>
+/// <param name="Provisioned">It has had our operator once, and is known to be no other cluster by now.</param>
 public sealed record Candidate(
     string Id,
     string DisplayName,

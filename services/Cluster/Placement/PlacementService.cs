@@ -133,7 +133,7 @@ public sealed class PlacementService(
             var view = seen.GetValueOrDefault(cluster.Id, Observation.None);
             var taken = reserved.GetValueOrDefault(cluster.Id, Reserved.Nothing);
             return new Candidate(
-                cluster.Id, cluster.DisplayName, cluster.State, cluster.ProvisionTime is not null,
+                cluster.Id, cluster.DisplayName, cluster.State, cluster is { ProvisionTime: not null, Uid: not null },
                 cluster.AllowInstallations, view.Reachable, view.UnreachableReason,
                 cluster.UtilizationThresholdPercent, view.Capacity.Allocatable,
                 view.Capacity.Unreserved + taken.Room, taken.Installations, taken.Isolated);

@@ -7,9 +7,14 @@ using Xunit;
 
 namespace Cloud.ClusterTests.Clusters;
 
-public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld>
+public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld>, IAsyncDisposable
 {
+    private const string AlreadyImported = "CLUSTER_ALREADY_IMPORTED";
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    /// <summary>Each test imports anew.</summary>
+    public async ValueTask DisposeAsync() => await world.LetClustersGoAsync(Ct);
 
     [Fact]
     public async Task An_imported_cluster_gets_the_operator_and_becomes_stable()
@@ -118,6 +123,61 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
 
         await world.Clusters.DeleteClusterAsync(new() { Name = imported.Name }, cancellationToken: Ct);
         await world.ClusterUntilAsync(imported.Name, c => c.State == "deleted", Ct);
+    }
+
+    [Fact]
+    public async Task A_cluster_that_is_imported_already_is_refused_by_the_name_of_the_first()
+    {
+        var first = await world.StableClusterAsync("large", Ct);
+        var second = await world.ImportAsync("large", Ct);
+        var refused = await world.ClusterUntilAsync(second.Name, c => c.State == "creation-failed", Ct);
+
+        Assert.Equal(AlreadyImported, refused.Progress.LastError.Code);
+        Assert.False(refused.Progress.LastError.Retryable);
+        Assert.Contains(first.Name, refused.Progress.LastError.Message, StringComparison.Ordinal);
+        Assert.Contains(first.DisplayName, refused.Progress.LastError.Message, StringComparison.Ordinal);
+
+        // Letting the second one go leaves the first one what it needs.
+        await world.Clusters.DeleteClusterAsync(new() { Name = second.Name }, cancellationToken: Ct);
+        await world.ClusterUntilAsync(second.Name, c => c.State == "deleted", Ct);
+        Assert.NotNull(
+            world.Cluster("large").Api.Get("deployments.apps", "mattermost-operator", "mattermost-operator"));
+    }
+
+    [Fact]
+    public async Task Of_imports_of_one_cluster_at_once_one_is_taken_in()
+    {
+        var imported = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => world.ImportAsync("large", Ct)));
+        var ended = await Task.WhenAll(imported.Select(
+            one => world.ClusterUntilAsync(one.Name, c => c.State is "stable" or "creation-failed", Ct)));
+
+        Assert.Single(ended, c => c.State == "stable");
+        Assert.All(
+            ended.Where(c => c.State != "stable"),
+            c => Assert.Equal(AlreadyImported, c.Progress.LastError.Code));
+    }
+
+    [Fact]
+    public async Task A_new_kubeconfig_must_not_lead_to_a_cluster_that_another_row_has()
+    {
+        await world.StableClusterAsync("large", Ct);
+        var other = await world.StableClusterAsync("small", Ct);
+        await world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Cluster { Name = other.Name }, Kubeconfig = world.Kubeconfig("large"),
+            },
+            cancellationToken: Ct);
+        var failed = await world.ClusterUntilAsync(other.Name, c => c.State == "provisioning-failed", Ct);
+        Assert.Equal(AlreadyImported, failed.Progress.LastError.Code);
+
+        await world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Cluster { Name = other.Name }, Kubeconfig = world.Kubeconfig("small"),
+            },
+            cancellationToken: Ct);
+        await world.ClusterUntilAsync(other.Name, c => c.State == "stable", Ct);
     }
 
     [Fact]

@@ -158,7 +158,7 @@ public sealed class Failing
         await process.Store.AddAsync(Parcel.To("taken"), Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("steals an address"), Ct);
         var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == 1, Ct);
-        Assert.Equal("UNEXPECTED", failed.LastErrorCode);
+        Assert.Equal("DATABASE_VALUE_TAKEN", failed.LastErrorCode);
     }
 
     [Fact]
