@@ -125,12 +125,23 @@ internal static class ClusterCommands
     private static Command Delete()
     {
         var name = Name();
-        var command = new Command("delete", "Let a cluster without workspaces go; the cluster itself stays.") { name };
+        var force = new Option<bool>("--force")
+        {
+            Description = "forget it though it does not answer; what is ours in it stays there",
+        };
+        var command = new Command("delete", "Let a cluster without workspaces go; the cluster itself stays.")
+        {
+            name, force,
+        };
         command.Run(async (session, parsed, ct) =>
         {
             var found = await FindAsync(session, parsed.GetValue(name)!, ct);
-            var cluster = await session.Clusters.DeleteClusterAsync(new() { Name = found.Name }, cancellationToken: ct);
-            return Tell(session, cluster, $"{cluster.DisplayName} is {cluster.State}.");
+            var cluster = await session.Clusters.DeleteClusterAsync(
+                new() { Name = found.Name, Force = parsed.GetValue(force) }, cancellationToken: ct);
+            var left = cluster.LeftBehind.Count == 0
+                ? string.Empty
+                : $" Left behind in it: {string.Join(", ", cluster.LeftBehind)}.";
+            return Tell(session, cluster, $"{cluster.DisplayName} is {cluster.State}.{left}");
         });
         return command;
     }

@@ -19,6 +19,7 @@ services.AddSupervisor<Cluster, ClusterState, ClusterStore, ClusterRules>();
 services.AddSingleton<Import>();
 services.AddSingleton<Provisioning>();
 services.AddSingleton<Cloud.Clusters.Deletion>();
+services.AddSingleton<Forgetting>();
 services.AddSingleton<Observing>();
 services.AddSingleton<ClusterWatches>();
 services.AddHostedService(provider => provider.GetRequiredService<ClusterWatches>());

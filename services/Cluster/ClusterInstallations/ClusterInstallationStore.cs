@@ -54,13 +54,15 @@ public sealed class ClusterInstallationStore(Database database)
         SelectAsync("WHERE cluster_id = @clusterId AND state = 'stable'", new { clusterId }, ct);
 
     /// <summary>Ids of those of a cluster that somebody works on, to be told that it answers again.</summary>
-    public async Task<IReadOnlyList<string>> UnderWayAsync(string clusterId, CancellationToken ct)
-    {
-        await using var connection = await Database.OpenAsync(ct);
-        return [.. await connection.QueryAsync<string>(new CommandDefinition(
+    public Task<IReadOnlyList<string>> UnderWayAsync(string clusterId, CancellationToken ct) =>
+        Database.InTransactionAsync((transaction, token) => UnderWayAsync(transaction, clusterId, token), ct);
+
+    /// <summary>As above, in the transaction that forgets the cluster.</summary>
+    public static async Task<IReadOnlyList<string>> UnderWayAsync(
+        DatabaseTransaction transaction, string clusterId, CancellationToken ct) =>
+        [.. await transaction.Connection.QueryAsync<string>(new CommandDefinition(
             "SELECT id FROM cluster_installations WHERE cluster_id = @clusterId AND next_attempt_at IS NOT NULL",
-            new { clusterId }, cancellationToken: ct))];
-    }
+            new { clusterId }, transaction.Transaction, cancellationToken: ct))];
 
     /// <summary>
     /// The cluster shows something else than what a row at rest says: work on it begins again. Whoever comes second

@@ -83,6 +83,9 @@ public sealed record Cluster : SupervisedRow<ClusterState>
     /// <summary>When it was let go.</summary>
     public DateTimeOffset? DeleteTime { get; init; }
 
+    /// <summary>What was not removed from a cluster that was forgotten, as <c>plural/name</c>.</summary>
+    public string[] LeftBehind { get; init; } = [];
+
     /// <summary>When the row last changed.</summary>
     public DateTimeOffset UpdateTime { get; init; }
 

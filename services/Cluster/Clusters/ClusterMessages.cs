@@ -21,6 +21,7 @@ public static class ClusterMessages
         CreateTime = row.CreateTime.ToTimestamp(),
         UpdateTime = row.UpdateTime.ToTimestamp(),
         DeleteTime = row.DeleteTime?.ToTimestamp(),
+        LeftBehind = { row.LeftBehind },
         Etag = EtagOf(row),
     };
 

@@ -17,6 +17,7 @@ public sealed class ClusterService(
     ClusterFeed feed,
     ClusterWhy why,
     ClusterConnections connections,
+    Forgetting forgetting,
     RequestLedger ledger) : Proto.ClusterService.ClusterServiceBase
 {
     /// <summary>First segment of the resource names.</summary>
@@ -111,15 +112,19 @@ public sealed class ClusterService(
             context.Method, request,
             async (transaction, ct) =>
             {
-                // Under the lock of placement, so that nothing is placed here between the count and the commit.
+                // Under the lock of placement, so that nothing is placed here between the look and the commit.
                 await PlacementStore.LockAsync(transaction, ct);
-                var inside = await ClusterStore.InstallationCountAsync(transaction, id, ct);
-                var row = await store.ChangeAsync(transaction, id, before =>
-                {
-                    CheckEtag(before, request.Etag);
-                    if (before.State is DeletionRequested or Deleted) return before;
-                    return inside == 0 ? before with { State = DeletionRequested } : throw InUse(before, inside);
-                }, "deletion was asked for", ct);
+                var inside = await ClusterStore.InhabitantsAsync(transaction, id, ct);
+                var row = request.Force
+                    ? await forgetting.ForgetAsync(transaction, id, request.Etag, inside, ct)
+                    : await store.ChangeAsync(transaction, id, before =>
+                    {
+                        CheckEtag(before, request.Etag);
+                        if (before.State is DeletionRequested or Deleted) return before;
+                        return inside.Count == 0
+                            ? before with { State = DeletionRequested }
+                            : throw Forgetting.InUse(before, inside);
+                    }, "deletion was asked for", ct);
                 return await views.OfAsync(row ?? throw Problem.NotFound(request.Name), ct);
             },
             context.CancellationToken);
@@ -212,11 +217,6 @@ public sealed class ClusterService(
 
     private static void CheckEtag(Cluster row, string etag) =>
         ResourceName.CheckEtag(row.Name, etag, ClusterMessages.EtagOf(row));
-
-    private static ProblemException InUse(Cluster row, int installations) => Problem.FailedPrecondition(
-        "CLUSTER_IN_USE", row.Name,
-        $"{installations} installations live in {row.DisplayName}; delete or move them first.",
-        new Dictionary<string, string> { ["installations"] = $"{installations}" });
 
     private static ProblemException WrongState(Cluster row, string verb, IEnumerable<ClusterState> allowed) =>
         Problem.WrongState(row.Name, StateNames<ClusterState>.Of(row.State), verb,

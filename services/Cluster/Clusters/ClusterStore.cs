@@ -107,18 +107,26 @@ public sealed class ClusterStore(Database database)
         return counts.ToDictionary(c => c.Id, c => c.Count, StringComparer.Ordinal);
     }
 
-    /// <summary>The same for one cluster, in the transaction that wants to let it go.</summary>
-    public static async Task<int> InstallationCountAsync(
-        DatabaseTransaction transaction, string clusterId, CancellationToken ct) =>
-        await transaction.Connection.ExecuteScalarAsync<int>(new CommandDefinition(
+    /// <summary>Who is in a cluster, in the transaction that wants to let it go.</summary>
+    public static async Task<IReadOnlyList<Inhabitant>> InhabitantsAsync(
+        DatabaseTransaction transaction, string clusterId, CancellationToken ct)
+    {
+        var inside = await transaction.Connection.QueryAsync<(string Id, bool IsLeaving)>(new CommandDefinition(
             """
-            SELECT count(*)::int FROM (
+            SELECT inside.installation_id, coalesce(live.state IN ('deletion-requested', 'deletion-failed'), false)
+            FROM (
                 SELECT installation_id FROM reservations WHERE cluster_id = @clusterId
                 UNION
                 SELECT installation_id FROM cluster_installations
                 WHERE cluster_id = @clusterId AND delete_time IS NULL) AS inside
+            LEFT JOIN cluster_installations AS live
+                ON live.installation_id = inside.installation_id AND live.cluster_id = @clusterId
+                AND live.delete_time IS NULL
+            ORDER BY inside.installation_id
             """,
             new { clusterId }, transaction.Transaction, cancellationToken: ct));
+        return [.. inside.Select(one => new Inhabitant(one.Id, one.IsLeaving))];
+    }
 
     /// <inheritdoc/>
     protected override Cluster Stamp(Cluster row, DateTimeOffset now) => row with { UpdateTime = now };
@@ -173,3 +181,7 @@ public sealed class ClusterStore(Database database)
         await command.ExecuteNonQueryAsync(ct);
     }
 }
+
+/// <summary>An installation in a cluster, being created or deleted included.</summary>
+/// <param name="IsLeaving">Somebody asked to delete it there.</param>
+public readonly record struct Inhabitant(string InstallationId, bool IsLeaving);

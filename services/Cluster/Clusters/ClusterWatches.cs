@@ -76,7 +76,11 @@ public sealed class ClusterWatches(
         try
         {
             var live = await clusters.LiveAsync(stopping);
-            foreach (var gone in _watched.Keys.Except(live.Select(c => c.Id)).ToList()) await EndAsync(gone);
+            foreach (var gone in _watched.Keys.Except(live.Select(c => c.Id)).ToList())
+            {
+                await EndAsync(gone);
+                connections.Forget(gone);
+            }
             foreach (var cluster in live) await KeepAsync(cluster, stopping);
         }
         catch (Exception e) when (DatabaseTrouble.IsAway(e))

@@ -49,6 +49,8 @@ public sealed class ClusterWhy(ClusterStore clusters, PodTroubles troubles)
     private static string? AtRest(Cluster row) => row.State switch
     {
         Stable => "It is ready for installations.",
+        Deleted when row.LeftBehind.Length > 0 =>
+            $"It was forgotten while it did not answer. Left behind in it: {string.Join(", ", row.LeftBehind)}.",
         Deleted => "It was let go.",
         _ => null,
     };
@@ -66,6 +68,8 @@ public sealed class ClusterWhy(ClusterStore clusters, PodTroubles troubles)
         if (row.State is CreationFailed or ProvisioningFailed)
             yield return "Remove the cause, then RetryCluster; DeleteCluster lets it go.";
         if (row.State is DeletionFailed) yield return "Remove the cause, then RetryCluster.";
+        if (row.State is DeletionRequested or DeletionFailed && !seen.Reachable)
+            yield return "If it will never answer again, DeleteCluster with force forgets it.";
         if (row is { State: Stable, AllowInstallations: false })
             yield return "It is closed to new installations; UpdateCluster opens it.";
     }

@@ -79,6 +79,7 @@ CREATE TABLE clusters (
     cause_request_id text,
     cause_traceparent text,
     uid text,
+    left_behind text[] NOT NULL DEFAULT '{}'::text[],
     PRIMARY KEY (id)
 );
 CREATE INDEX clusters_age ON clusters USING btree (create_time, id);

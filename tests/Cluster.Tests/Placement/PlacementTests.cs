@@ -229,6 +229,7 @@ public sealed class PlacementTests
         var inUse = await Refusal.OfAsync(world.Clusters.DeleteClusterAsync(new() { Name = cluster.Name },
             cancellationToken: Ct));
         Assert.Equal((StatusCode.FailedPrecondition, "CLUSTER_IN_USE"), (inUse.Code, inUse.Reason));
+        Assert.Equal($"installations/{id}", inUse.Metadata["names"]);
 
         await world.Placements.ReleasePlacementAsync(
             new() { Installation = $"installations/{id}", InstallationEpoch = 1 }, cancellationToken: Ct);
