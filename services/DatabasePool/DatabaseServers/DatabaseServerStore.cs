@@ -1,3 +1,4 @@
+using Cloud.Providers;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Dapper;
@@ -82,7 +83,11 @@ public sealed class DatabaseServerStore(Database database)
 
     /// <inheritdoc/>
     protected override ResourceEvent? EventFor(DatabaseServer? before, DatabaseServer after, ResourceEvent draft) =>
-        draft with { Snapshot = after.ToProto().ToByteArray() };
+        draft with
+        {
+            Snapshot = after.ToProto().ToByteArray(),
+            Nudges = after.State == DatabaseServerState.Deleted ? [new Nudge(PostgresServers.Noun, after.Id)] : [],
+        };
 
     private static IReadOnlyList<DatabaseServer> With(
         IReadOnlyList<DatabaseServer> servers, IReadOnlyDictionary<string, int> counts) =>

@@ -17,9 +17,17 @@ namespace Cloud.Providers;
 /// A server has its own small pool and its own gate. A dead one costs its callers <see cref="ConnectTimeout"/> each and
 /// occupies nobody else; every failure comes out as a <see cref="StepException"/> that says whose fault it is.
 /// </para>
+/// <para>
+/// The pool of a server that was let go is dropped in every process, by a nudge; where that is lost, its connections
+/// end with their idle time.
+/// </para>
 /// </summary>
-public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) : IAsyncDisposable
+public sealed class PostgresServers : IAsyncDisposable
 {
+    /// <summary>Nudged when a server was let go: other than the supervisor's noun, so that no step runs for
+    /// it.</summary>
+    public const string Noun = "database_server_pool";
+
     /// <summary>Connections to one server from this process.</summary>
     public const int ConnectionsPerServer = 8;
 
@@ -44,6 +52,15 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
     private static readonly TimeSpan IdleConnectionLifetime = TimeSpan.FromSeconds(60);
 
     private readonly ConcurrentDictionary<string, Server> _servers = new(StringComparer.Ordinal);
+    private readonly Checkpoints _checkpoints;
+    private readonly TimeProvider _time;
+    private readonly IDisposable _hearing;
+
+    public PostgresServers(Checkpoints checkpoints, INudges nudges, TimeProvider time)
+    {
+        (_checkpoints, _time) = (checkpoints, time);
+        _hearing = nudges.Subscribe(Noun, Forget);
+    }
 
     /// <summary>
     /// Asks a server about itself, and closes to PUBLIC those databases that the pool may close: the maintenance ones
@@ -56,7 +73,7 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
         try
         {
             await using var connection = await ConnectAsync(For(address), ct);
-            var report = await ServerInspection.RunAsync(new ServerSession(connection, checkpoints), ct);
+            var report = await ServerInspection.RunAsync(new ServerSession(connection, _checkpoints), ct);
             measured.Outcome = MeasuredCall.Done;
             return report;
         }
@@ -94,7 +111,7 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
         try
         {
             await using var connection = await ConnectAsync(server, ct);
-            await using var hold = await DatabaseLock.TakeAsync(connection, databaseName, time, ct)
+            await using var hold = await DatabaseLock.TakeAsync(connection, databaseName, _time, ct)
                 ?? throw ServerFailures.LockedElsewhere(address, databaseName);
             if (!await isCurrent(ct))
             {
@@ -102,7 +119,7 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
                 return false;
             }
 
-            await work(new ServerSession(connection, checkpoints), ct);
+            await work(new ServerSession(connection, _checkpoints), ct);
             measured.Outcome = MeasuredCall.Done;
             return true;
         }
@@ -120,9 +137,19 @@ public sealed class PostgresServers(Checkpoints checkpoints, TimeProvider time) 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        _hearing.Dispose();
         foreach (var server in _servers.Values)
         {
             await server.DisposeAsync();
+        }
+    }
+
+    /// <summary>Drops a server's pool; connections in use return to it and are closed there.</summary>
+    private void Forget(string? serverId)
+    {
+        if (serverId is not null && _servers.TryRemove(serverId, out var server))
+        {
+            server.Connections.Dispose();
         }
     }
 
