@@ -159,13 +159,23 @@ internal static class DatabaseCommands
     private static Command Delete()
     {
         var name = Name();
-        var command = new Command("delete", "Let a server without databases go; the server itself stays.") { name };
+        var force = new Option<bool>("--force")
+        {
+            Description = "forget it though it does not answer; what is ours on it stays there",
+        };
+        var command = new Command("delete", "Let a server without databases go; the server itself stays.")
+        {
+            name, force,
+        };
         command.Run(async (session, parsed, ct) =>
         {
             var found = await FindAsync(session, parsed.GetValue(name)!, ct);
             var server = await session.DatabaseServers.DeleteDatabaseServerAsync(
-                new() { Name = found.Name }, cancellationToken: ct);
-            return Tell(session, server, $"{server.DisplayName} is {server.State}.");
+                new() { Name = found.Name, Force = parsed.GetValue(force) }, cancellationToken: ct);
+            var left = server.LeftBehind.Count == 0
+                ? string.Empty
+                : $" Left behind on it: {string.Join(", ", server.LeftBehind)}.";
+            return Tell(session, server, $"{server.DisplayName} is {server.State}.{left}");
         });
         return command;
     }

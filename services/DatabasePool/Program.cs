@@ -15,6 +15,7 @@ services.AddSingleton<RoomStore>();
 services.AddSupervisor<DatabaseServer, DatabaseServerState, DatabaseServerStore, DatabaseServerRules>();
 services.AddSingleton<Registration>();
 services.AddSingleton<Cloud.DatabaseServers.Deletion>();
+services.AddSingleton<Forgetting>();
 services.AddSingleton<DatabaseServerWatch>();
 services.AddDegradation<DatabaseServerCheck>("database servers");
 
@@ -25,6 +26,7 @@ services.AddSupervisor<LogicalDatabase, LogicalDatabaseState, LogicalDatabaseSto
     options.StepsAtOncePerKey = PostgresServers.DatabaseWorkPerServer;
 });
 services.AddSingleton<OnServer>();
+services.AddSingleton<Rechoice>();
 services.AddSingleton<Creation>();
 services.AddSingleton<Cloud.LogicalDatabases.Deletion>();
 services.AddSingleton<Credentials>();

@@ -75,6 +75,10 @@ public sealed record DatabaseServer : SupervisedRow<DatabaseServerState>
     /// </summary>
     public string OpenDatabases { get; init; } = "";
 
+    /// <summary>What was not dropped on a server that was forgotten, as <c>databases/name</c>,
+    /// <c>roles/name</c>.</summary>
+    public string[] LeftBehind { get; init; } = [];
+
     /// <summary>When the row last changed; the store sets it.</summary>
     public DateTimeOffset UpdateTime { get; init; }
 

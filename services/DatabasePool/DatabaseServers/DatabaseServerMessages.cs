@@ -37,6 +37,7 @@ internal static class DatabaseServerMessages
         CreateTime = server.CreateTime.ToTimestamp(),
         UpdateTime = server.UpdateTime.ToTimestamp(),
         DeleteTime = server.State == DatabaseServerState.Deleted ? server.StateSince.ToTimestamp() : null,
+        LeftBehind = { server.LeftBehind },
         Etag = server.Etag(),
     };
 
@@ -50,6 +51,8 @@ internal static class DatabaseServerMessages
         DatabaseServerState.Stable when server.DatabaseCount >= server.MaxDatabases => Counted(server, "It is full"),
         DatabaseServerState.Stable when !server.AllowDatabases => Counted(server, "It takes no new databases"),
         DatabaseServerState.Stable => Counted(server, "It takes new databases"),
+        DatabaseServerState.Deleted when server.LeftBehind.Length > 0 =>
+            $"It was forgotten while it did not answer. Left behind on it: {string.Join(", ", server.LeftBehind)}.",
         DatabaseServerState.Deleted => "It was let go; nothing is known of it any more.",
         _ => null,
     };
@@ -61,7 +64,8 @@ internal static class DatabaseServerMessages
     {
         if (server.State == DatabaseServerState.Stable && !server.Reachable)
         {
-            yield return $"Start PostgreSQL at {server.Host}:{server.Port}, or update host and port.";
+            yield return $"Start PostgreSQL at {server.Host}:{server.Port}, or update host and port. "
+                + "If it will never answer again, DeleteDatabaseServer with force forgets it.";
         }
 
         if (server.State == DatabaseServerState.Stable && server.DatabaseCount >= server.MaxDatabases)

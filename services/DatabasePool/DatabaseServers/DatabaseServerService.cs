@@ -17,6 +17,7 @@ public sealed class DatabaseServerService(
     RequestLedger requests,
     RoomStore room,
     AdminPasswords passwords,
+    Forgetting forgetting,
     DatabaseServerWatch watch) : Proto.DatabaseServerService.DatabaseServerServiceBase
 {
     /// <summary>First segment of the resource names.</summary>
@@ -102,6 +103,12 @@ public sealed class DatabaseServerService(
                         await room.Opened()(tx, ct);
                     }
 
+                    if (Choice.UnfitnessOf(row) is not null)
+                    {
+                        // Those that are not begun there may go elsewhere.
+                        await RoomStore.TellDatabasesAsync(tx, id, ct);
+                    }
+
                     return (row with { DatabaseCount = locked.DatabaseCount }).ToProto();
                 },
                 context.CancellationToken));
@@ -147,6 +154,11 @@ public sealed class DatabaseServerService(
             {
                 var locked = await store.LockAsync(tx, id, ct) ?? throw Problem.NotFound(request.Name);
                 ResourceName.CheckEtag(request.Name, request.Etag, locked.Etag());
+                if (request.Force)
+                {
+                    return (await forgetting.ForgetAsync(tx, locked, ct)).ToProto();
+                }
+
                 RefuseInUse(locked);
                 var row = await store.ChangeAsync(
                     tx,

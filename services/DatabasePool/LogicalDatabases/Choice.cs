@@ -49,14 +49,21 @@ public sealed record Choice
     /// <summary>Why a server takes no new database, in words; null when it does.</summary>
     public static string? RefusalOf(DatabaseServer server) => server switch
     {
+        _ when UnfitnessOf(server) is { } unfitness => unfitness,
+        _ when server.DatabaseCount >= server.MaxDatabases => string.Create(
+            CultureInfo.InvariantCulture,
+            $"is full: {server.DatabaseCount} of {server.MaxDatabases} databases"),
+        _ => null,
+    };
+
+    /// <summary>Why a server should not even get a database that has a slot there already; null when it may.</summary>
+    public static string? UnfitnessOf(DatabaseServer server) => server switch
+    {
         { State: DatabaseServerState.ProvisioningRequested } => "is being checked and not ready yet",
         { State: DatabaseServerState.ProvisioningFailed } => server.LastError ?? "failed its check",
         { State: DatabaseServerState.DeletionRequested or DatabaseServerState.Deleted } => "is being let go",
         { Reachable: false } => server.UnreachableReason.Length > 0 ? server.UnreachableReason : "does not answer",
         { AllowDatabases: false } => "takes no new databases (allow_databases is false)",
-        _ when server.DatabaseCount >= server.MaxDatabases => string.Create(
-            CultureInfo.InvariantCulture,
-            $"is full: {server.DatabaseCount} of {server.MaxDatabases} databases"),
         _ => null,
     };
 }

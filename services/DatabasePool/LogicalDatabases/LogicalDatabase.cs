@@ -34,7 +34,8 @@ public sealed record LogicalDatabase : SupervisedRow<LogicalDatabaseState>
     /// <summary>Whose it is; among live rows each installation has one.</summary>
     public required string InstallationId { get; init; }
 
-    /// <summary>Where it is. Chosen with the row and never changed by the loop.</summary>
+    /// <summary>Where it is. Chosen with the row, and anew only while nothing of it can be there
+    /// (<see cref="Rechoice"/>).</summary>
     public required string DatabaseServerId { get; init; }
 
     /// <summary>Connections that the role may hold at once.</summary>
@@ -48,6 +49,9 @@ public sealed record LogicalDatabase : SupervisedRow<LogicalDatabaseState>
 
     /// <summary>When the row last changed; the store sets it.</summary>
     public DateTimeOffset UpdateTime { get; init; }
+
+    /// <summary>Somebody has asked to drop it.</summary>
+    public bool IsLeaving => State is LogicalDatabaseState.DeletionRequested or LogicalDatabaseState.DeletionFailed;
 
     /// <summary>Resource name.</summary>
     public string Name => NameOf(Id);

@@ -53,15 +53,33 @@ public sealed class LogicalDatabaseStore(Database database)
             count,
             ct);
 
-    /// <summary>Whether a row is still as it was claimed: nobody took it over, no request moved it.</summary>
-    public async Task<bool> IsCurrentAsync(LogicalDatabase row, CancellationToken ct)
+    /// <summary>Live databases on a server, in a transaction.</summary>
+    public Task<IReadOnlyList<LogicalDatabase>> OnServerAsync(
+        DatabaseTransaction tx, string serverId, CancellationToken ct) =>
+        SelectAsync(
+            tx, "WHERE database_server_id = @serverId AND state <> 'deleted' ORDER BY id", new { serverId }, ct);
+
+    /// <summary>
+    /// Whether a row is still as it was claimed: nobody took it over, no request moved it. If so it is begun from here
+    /// on: something of it may be on its server, so no other server is chosen for it. The mark is no part of the
+    /// record, so that no save of a row that was read before takes it back.
+    /// </summary>
+    public async Task<bool> BeginAsync(LogicalDatabase row, CancellationToken ct)
     {
         await using var connection = await Database.OpenAsync(ct);
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "SELECT EXISTS (SELECT FROM logical_databases WHERE id = @Id AND version = @Version AND epoch = @Epoch)",
+        return await connection.ExecuteAsync(new CommandDefinition(
+            "UPDATE logical_databases SET begun = true WHERE id = @Id AND version = @Version AND epoch = @Epoch",
             new { row.Id, row.Version, row.Epoch },
-            cancellationToken: ct));
+            cancellationToken: ct)) == 1;
     }
+
+    /// <summary>Whether something of it may be on its server. Nobody begins it until the transaction ends.</summary>
+    public static Task<bool> IsBegunAsync(DatabaseTransaction tx, string id, CancellationToken ct) =>
+        tx.Connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "SELECT begun FROM logical_databases WHERE id = @id FOR UPDATE",
+            new { id },
+            tx.Transaction,
+            cancellationToken: ct));
 
     /// <inheritdoc/>
     protected override LogicalDatabase Stamp(LogicalDatabase row, DateTimeOffset now) => row with { UpdateTime = now };

@@ -25,14 +25,18 @@ public sealed class OnServer(
     /// <summary>How long a worker waits that lost the row to another.</summary>
     private static readonly TimeSpan TakenOverInterval = TimeSpan.FromSeconds(5);
 
+    /// <summary>The server that a database is on.</summary>
+    public async Task<DatabaseServer> ServerOfAsync(LogicalDatabase row, CancellationToken ct) =>
+        await serverStore.FindAsync(row.DatabaseServerId, ct)
+        ?? throw new InvalidOperationException($"{row.Name} is on a server that has no row.");
+
     /// <summary>Does the work on the server; answers null when done, else what to wait for.</summary>
     public async Task<Answer?> ActAsync(
         LogicalDatabase row,
+        DatabaseServer server,
         Func<ServerSession, DatabaseSpec, CancellationToken, Task> work,
         CancellationToken ct)
     {
-        var server = await serverStore.FindAsync(row.DatabaseServerId, ct)
-            ?? throw new InvalidOperationException($"{row.Name} is on a server that has no row.");
         if (server is { State: DatabaseServerState.Stable, Reachable: false })
         {
             return Wait($"{server.DisplayName} must answer again: {server.UnreachableReason}", ServerAwayInterval);
@@ -43,7 +47,7 @@ public sealed class OnServer(
             var isDone = await servers.ActAsync(
                 passwords.AddressOf(server),
                 row.DatabaseName,
-                token => store.IsCurrentAsync(row, token),
+                token => store.BeginAsync(row, token),
                 (session, token) => work(session, row.Spec, token),
                 ct);
             return isDone ? null : Wait("Another worker, or a newer request, has taken it over", TakenOverInterval);

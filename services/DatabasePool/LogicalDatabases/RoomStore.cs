@@ -51,6 +51,13 @@ public sealed class RoomStore(Database database)
     public Func<DatabaseTransaction, CancellationToken, Task> Opened(string serverId) => async (tx, ct) =>
     {
         await TellInstallationsAsync(tx, ct);
+        await TellDatabasesAsync(tx, serverId, ct);
+    };
+
+    /// <summary>Tells the databases on a server that are to be made or dropped, once the transaction is
+    /// committed.</summary>
+    public static async Task TellDatabasesAsync(DatabaseTransaction tx, string serverId, CancellationToken ct)
+    {
         var waiting = await tx.Connection.QueryAsync<string>(new CommandDefinition(
             "SELECT id FROM logical_databases WHERE database_server_id = @serverId AND next_attempt_at IS NOT NULL",
             new { serverId },
@@ -60,7 +67,7 @@ public sealed class RoomStore(Database database)
         {
             tx.NudgeAfterCommit(new Nudge(LogicalDatabase, id));
         }
-    };
+    }
 
     private static async Task TellInstallationsAsync(DatabaseTransaction tx, CancellationToken ct)
     {

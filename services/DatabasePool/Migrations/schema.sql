@@ -32,6 +32,7 @@ CREATE TABLE database_servers (
     looked_at timestamp with time zone,
     cause_request_id text,
     cause_traceparent text,
+    left_behind text[] NOT NULL DEFAULT '{}'::text[],
     PRIMARY KEY (id),
     CHECK ((max_databases > 0)),
     CHECK ((weight > 0))
@@ -71,6 +72,7 @@ CREATE TABLE logical_databases (
     looked_at timestamp with time zone,
     cause_request_id text,
     cause_traceparent text,
+    begun boolean NOT NULL DEFAULT false,
     PRIMARY KEY (id),
     FOREIGN KEY (database_server_id) REFERENCES database_servers(id),
     CHECK ((connection_limit > 0))

@@ -19,13 +19,14 @@ public sealed class StaleWorkerTests(PoolWorld world) : IClassFixture<PoolWorld>
         var onServer = world.Service.Services.GetRequiredService<OnServer>();
         var made = await world.StableDatabaseAsync(id, Ct);
         var asCreated = await store.FindAsync(made.Name.Split('/')[1], Ct);
+        var where = await onServer.ServerOfAsync(asCreated!, Ct);
         await world.DropAsync(made.Name, Ct);
 
-        Assert.NotNull(await onServer.ActAsync(asCreated!, CustomerDatabase.EnsureAsync, Ct));
+        Assert.NotNull(await onServer.ActAsync(asCreated!, where, CustomerDatabase.EnsureAsync, Ct));
         Assert.False(await CustomerServer.HasTraceOfAsync(id, Ct));
 
         var next = await world.StableDatabaseAsync(id, Ct);
-        Assert.NotNull(await onServer.ActAsync(asCreated!, CustomerDatabase.EnsureGoneAsync, Ct));
+        Assert.NotNull(await onServer.ActAsync(asCreated!, where, CustomerDatabase.EnsureGoneAsync, Ct));
         Assert.True(await CustomerServer.HasTraceOfAsync(id, Ct));
         await world.DropAsync(next.Name, Ct);
         await LetGoAsync(server.Name);

@@ -1,0 +1,120 @@
+using Cloud.DatabasePool.Tests.Journeys;
+using Cloud.DatabaseServers;
+using Cloud.LogicalDatabases;
+using Cloud.ServiceDefaults.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+using Proto = Cloud.Protos.DatabasePool.V1;
+
+namespace Cloud.DatabasePool.Tests.LogicalDatabases;
+
+/// <summary>Databases whose server went away before anything of them was made there.</summary>
+public sealed class RechoiceTests
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_database_that_was_never_begun_goes_elsewhere_when_its_server_is_silent_for_a_while()
+    {
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        await using var world = new PoolWorld { Clock = clock };
+        await world.InitializeAsync();
+        var (silent, row) = await CreateOnSilentServerAsync(world);
+        var other = await world.StableServerAsync(Ct, "localhost");
+        Assert.Equal(silent.Name, (await GetAsync(world, row)).DatabaseServer);
+
+        var made = world.DatabaseUntilAsync(row.Name, d => d.State == "stable", Ct);
+        while (!made.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(10));
+            await Task.WhenAny(made, Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Ct));
+        }
+
+        var stable = await made;
+        Assert.Equal(other.Name, stable.DatabaseServer);
+        Assert.True(await CustomerServer.HasTraceOfAsync(stable.Installation.Split('/')[1], Ct));
+    }
+
+    [Fact]
+    public async Task It_goes_at_once_when_its_server_is_closed()
+    {
+        await using var world = new PoolWorld();
+        await world.InitializeAsync();
+        var (silent, row) = await CreateOnSilentServerAsync(world);
+        var other = await world.StableServerAsync(Ct, "localhost");
+
+        await world.Servers.UpdateDatabaseServerAsync(
+            new()
+            {
+                DatabaseServer = new() { Name = silent.Name, AllowDatabases = false },
+                UpdateMask = new() { Paths = { "allow_databases" } },
+            },
+            cancellationToken: Ct);
+
+        var made = await world.DatabaseUntilAsync(row.Name, d => d.State == "stable", Ct);
+        Assert.Equal(other.Name, made.DatabaseServer);
+    }
+
+    [Fact]
+    public async Task Whoever_was_about_to_begin_finds_it_moved_and_one_that_was_begun_stays()
+    {
+        await using var world = new PoolWorld();
+        await world.InitializeAsync();
+        var store = world.Service.Services.GetRequiredService<LogicalDatabaseStore>();
+        var rechoice = world.Service.Services.GetRequiredService<Rechoice>();
+        var (silent, moving) = await CreateOnSilentServerAsync(world);
+        var staying = await ChooseAsync(world, silent);
+        var other = await world.StableServerAsync(Ct, "localhost");
+        var closed = (await world.Service.Services.GetRequiredService<DatabaseServerStore>()
+            .FindAsync(silent.Name.Split('/')[1], Ct))! with { AllowDatabases = false };
+
+        var seen = (await store.FindAsync(moving.Name.Split('/')[1], Ct))!;
+        Assert.Equal(other.Name, (await rechoice.MoveAsync(seen, closed, Ct))?.Name);
+        Assert.False(await store.BeginAsync(seen, Ct));
+
+        var begun = (await store.FindAsync(staying.Name.Split('/')[1], Ct))!;
+        Assert.True(await store.BeginAsync(begun, Ct));
+        Assert.Null(await rechoice.MoveAsync(begun, closed, Ct));
+    }
+
+    /// <summary>A server that answered once and then no more, and a database that was to be made there.</summary>
+    private static async Task<(Proto.DatabaseServer Server, Proto.LogicalDatabase Row)> CreateOnSilentServerAsync(
+        PoolWorld world)
+    {
+        var registration = await PoolWorld.RegistrationAsync("127.0.0.1", Ct);
+        var door = new Door(registration.DatabaseServer.Port);
+        door.Open();
+        registration.DatabaseServer.Port = door.Port;
+        var server = await world.Servers.RegisterDatabaseServerAsync(registration, cancellationToken: Ct);
+        await world.ServerUntilAsync(server.Name, s => s.State == "stable", Ct);
+        await door.DisposeAsync();
+
+        var row = await ChooseAsync(world, server);
+        return (await world.ServerUntilAsync(server.Name, s => !s.Reachable, Ct), row);
+    }
+
+    /// <summary>A database that the server was chosen for before anybody knew that it does not answer.</summary>
+    private static async Task<Proto.LogicalDatabase> ChooseAsync(PoolWorld world, Proto.DatabaseServer server)
+    {
+        var services = world.Service.Services;
+        var row = await services.GetRequiredService<Database>().InTransactionAsync(
+            (tx, ct) => services.GetRequiredService<LogicalDatabaseStore>().InsertAsync(
+                tx,
+                new LogicalDatabase
+                {
+                    Id = ResourceId.New(),
+                    State = LogicalDatabaseState.CreationRequested,
+                    InstallationId = ResourceId.New(),
+                    DatabaseServerId = server.Name.Split('/')[1],
+                    ConnectionLimit = LogicalDatabase.ConnectionLimitDefault,
+                },
+                "it was chosen",
+                ct),
+            Ct);
+        return await world.Databases.GetLogicalDatabaseAsync(new() { Name = row.Name }, cancellationToken: Ct);
+    }
+
+    private static async Task<Proto.LogicalDatabase> GetAsync(PoolWorld world, Proto.LogicalDatabase row) =>
+        await world.Databases.GetLogicalDatabaseAsync(new() { Name = row.Name }, cancellationToken: Ct);
+}
