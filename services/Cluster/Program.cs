@@ -30,6 +30,8 @@ services.AddSingleton<ClusterWhy>();
 services.AddDegradation<ClusterCheck>("clusters");
 
 services.AddSingleton<PlacementStore>();
+services.AddSingleton<Candidates>();
+services.AddSingleton<Resizing>();
 
 services.AddSupervisor<
     ClusterInstallation, ClusterInstallationState, ClusterInstallationStore, ClusterInstallationRules>(

@@ -15,6 +15,7 @@ public sealed class ClusterInstallationService(
     ClusterStore clusters,
     ClusterInstallationFeed feed,
     ClusterInstallationWhy why,
+    Resizing resizing,
     RequestLedger ledger) : Proto.ClusterInstallationService.ClusterInstallationServiceBase
 {
     /// <summary>First segment of the resource names.</summary>
@@ -101,7 +102,7 @@ public sealed class ClusterInstallationService(
         problems.ThrowIfAny();
         var installation = (await FindAsync(wish.Name, context.CancellationToken)).InstallationId;
 
-        return await ledger.MutateAsync(
+        return await resizing.RememberingAsync(installation, request.ValidateOnly, () => ledger.MutateAsync(
             context.Method, request,
             async (transaction, ct) =>
             {
@@ -109,11 +110,11 @@ public sealed class ClusterInstallationService(
                 var row = await store.ChangeAsync(
                     transaction, id, before => Updated(before, wish, fields), "a change was asked for", ct)
                     ?? throw Problem.NotFound(wish.Name);
-                await PlacementStore.ResizeAsync(
+                await resizing.ResizeAsync(
                     transaction, installation, row.Spec.Size, row.Size.Requirement(row.Spec.Hibernated), ct);
                 return ClusterInstallationMessages.Of(row);
             },
-            context.CancellationToken);
+            context.CancellationToken), context.CancellationToken);
     }
 
     public override Task<Proto.ClusterInstallation> RetryClusterInstallation(

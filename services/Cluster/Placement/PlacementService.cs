@@ -12,7 +12,7 @@ namespace Cloud.Placement;
 /// A refusal is remembered in the same way, so that whoever was refused is nudged when there is room.
 /// </summary>
 public sealed class PlacementService(
-    Database database, ClusterStore clusters, PlacementStore store, RequestLedger ledger)
+    Database database, Candidates candidates, PlacementStore store, RequestLedger ledger)
     : Proto.PlacementService.PlacementServiceBase
 {
     private const string NoRoomReason = "NO_CLUSTER_HAS_ROOM";
@@ -106,7 +106,7 @@ public sealed class PlacementService(
 
         await PlacementStore.LockAsync(transaction, ct);
         var requirement = size.Requirement(hibernated: false);
-        var decision = Scoring.Choose(await CandidatesAsync(transaction, ct), requirement, affinity);
+        var decision = Scoring.Choose(await candidates.OfAsync(transaction, ct), requirement, affinity);
         if (decision.Chosen is not { } chosen) throw NoRoom(decision);
         var reservation = new Reservation
         {
@@ -122,22 +122,6 @@ public sealed class PlacementService(
         };
         await PlacementStore.ReserveAsync(transaction, reservation, ct);
         return Message(reservation);
-    }
-
-    private async Task<IReadOnlyList<Candidate>> CandidatesAsync(DatabaseTransaction transaction, CancellationToken ct)
-    {
-        var seen = await ClusterStore.ObservationsAsync(transaction, ct);
-        var reserved = await PlacementStore.ReservedAsync(transaction, ct);
-        return [.. (await clusters.LiveAsync(transaction, ct)).Select(cluster =>
-        {
-            var view = seen.GetValueOrDefault(cluster.Id, Observation.None);
-            var taken = reserved.GetValueOrDefault(cluster.Id, Reserved.Nothing);
-            return new Candidate(
-                cluster.Id, cluster.DisplayName, cluster.State, cluster is { ProvisionTime: not null, Uid: not null },
-                cluster.AllowInstallations, view.Reachable, view.UnreachableReason,
-                cluster.UtilizationThresholdPercent, view.Capacity.Allocatable,
-                view.Capacity.Unreserved + taken.Room, taken.Installations, taken.Isolated);
-        })];
     }
 
     private static async Task RaiseEpochAsync(

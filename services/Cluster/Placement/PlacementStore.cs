@@ -112,7 +112,8 @@ public sealed class PlacementStore(Database database)
         await ForgetWaitAsync(transaction, reservation.InstallationId, ct);
     }
 
-    /// <summary>Changes what an installation needs: another size, or nothing while it is hibernated.</summary>
+    /// <summary>Changes what is kept for an installation, which does not wait for room any longer; what it gives back
+    /// is told to those who do.</summary>
     public static async Task ResizeAsync(
         DatabaseTransaction transaction, string installationId, string size, Room room, CancellationToken ct)
     {
@@ -124,6 +125,7 @@ public sealed class PlacementStore(Database database)
             """,
             new { installationId, size, cpu = room.CpuMillis, memory = room.MemoryBytes, pods = room.Pods },
             transaction.Transaction, cancellationToken: ct));
+        await ForgetWaitAsync(transaction, installationId, ct);
         if (changed > 0) await TellWaitingAsync(transaction, ct);
     }
 

@@ -29,6 +29,14 @@ public static class Scoring
             : new Decision(null, Summarise(refusals), refusals);
     }
 
+    /// <summary>Why a cluster cannot hold more for one that is in it already; null when it can. Up to all there is: the
+    /// threshold is for those who come.</summary>
+    public static string? Lacking(Candidate c, Room growth) => HasNodes(c)
+        ? Over(Usage.Of(c, growth), limit: 100) is { Count: > 0 } over
+            ? $"it would need {string.Join(", ", over)} of what its usable nodes offer"
+            : null
+        : "it has no usable node";
+
     private static Refusal? Closed(Candidate c)
     {
         if (!c.Provisioned || c.State is not (ClusterState.Stable or ClusterState.ProvisioningRequested
@@ -50,16 +58,24 @@ public static class Scoring
 
     private static Refusal? Full(Candidate c, Usage usage)
     {
-        if (c.Allocatable is { CpuMillis: 0 } or { MemoryBytes: 0 } or { Pods: 0 })
-            return Refuse(c, "NO_USABLE_NODES", "it has no usable node");
-        var over = new List<string>();
-        if (usage.Cpu > c.ThresholdPercent) over.Add(Percent("CPU", usage.Cpu));
-        if (usage.Memory > c.ThresholdPercent) over.Add(Percent("memory", usage.Memory));
-        if (usage.Pods > c.ThresholdPercent) over.Add(Percent("pods", usage.Pods));
+        if (!HasNodes(c)) return Refuse(c, "NO_USABLE_NODES", "it has no usable node");
+        var over = Over(usage, c.ThresholdPercent);
         return over.Count == 0
             ? null
             : Refuse(c, "OVER_THRESHOLD",
                 $"with it, {string.Join(", ", over)} would pass its threshold of {c.ThresholdPercent} %");
+    }
+
+    private static bool HasNodes(Candidate c) =>
+        c.Allocatable is not ({ CpuMillis: 0 } or { MemoryBytes: 0 } or { Pods: 0 });
+
+    private static List<string> Over(Usage usage, int limit)
+    {
+        var over = new List<string>();
+        if (usage.Cpu > limit) over.Add(Percent("CPU", usage.Cpu));
+        if (usage.Memory > limit) over.Add(Percent("memory", usage.Memory));
+        if (usage.Pods > limit) over.Add(Percent("pods", usage.Pods));
+        return over;
     }
 
     private static Refusal Refuse(Candidate c, string code, string why) => new(c.Id, c.DisplayName, code, why);

@@ -40,6 +40,8 @@ internal static class PeerErrors
                 new StepException(reason is "" ? "REFUSED_BY_PEER" : reason, message, Fault.Operator, false, error),
             StatusCode.Unimplemented or StatusCode.PermissionDenied or StatusCode.Unauthenticated =>
                 new StepException("PEER_MISCONFIGURED", message, Fault.Operator, true, error),
+            StatusCode.ResourceExhausted =>
+                new StepException(reason is "" ? "PEER_EXHAUSTED" : reason, message, Fault.Operator, true, error),
             StatusCode.Unavailable or StatusCode.DeadlineExceeded =>
                 new StepException("PEER_UNAVAILABLE", message, Fault.World, true, error),
             _ => new StepException(reason is "" ? "PEER_FAILED" : reason, message, Fault.World, true, error),

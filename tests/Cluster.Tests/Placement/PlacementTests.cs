@@ -1,9 +1,7 @@
 using Cloud.Protos.Cluster.V1;
 using Cloud.ServiceDefaults.Storage;
-using Cloud.ServiceDefaults.Supervision;
 using Cloud.Simulator.ApiServers;
 using Grpc.Core;
-using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 using PlacementStore = Cloud.Placement.PlacementStore;
 
@@ -256,26 +254,5 @@ public sealed class PlacementTests
                 // The node wrote its heartbeat meanwhile.
             }
         }
-    }
-
-    /// <summary>Hears whether an installation is told that there may be room.</summary>
-    private sealed class Told
-    {
-        private readonly TaskCompletionSource _nudged = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Told(ClusterWorld world, string id)
-        {
-            Id = id;
-            world.Service.Services.GetRequiredService<INudges>().Subscribe("installation", heard =>
-            {
-                if (heard == id) _nudged.TrySetResult();
-            });
-        }
-
-        public string Id { get; }
-
-        public bool WasTold => _nudged.Task.IsCompleted;
-
-        public Task AgainAsync(CancellationToken ct) => _nudged.Task.WaitAsync(ClusterWorld.Patience, ct);
     }
 }
