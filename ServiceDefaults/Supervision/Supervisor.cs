@@ -135,40 +135,49 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await _schema.ReadyAsync(stoppingToken);
-        using var hearing = _nudges.Subscribe(_store.Noun, Hear);
-        using var hints = _hints.Subscribe(HearHint);
-        var forgotten = true;
         try
         {
-            while (true)
-            {
-                try
-                {
-                    if (!_pause.IsActive)
-                    {
-                        await StartWhatIsDueAsync(stoppingToken);
-                        if (forgotten)
-                        {
-                            await WakeForgottenAsync(stoppingToken);
-                            forgotten = false;
-                        }
-
-                        _pause.End();
-                    }
-                }
-                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-                {
-                    PauseFor(e);
-                }
-
-                _pulse.RaiseBy(NextLook());
-                await _pulse.WaitAsync(stoppingToken);
-            }
+            await _schema.ReadyAsync(stoppingToken);
+            await RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopped, which the host takes for a failure of a loop when it happens while the service still starts.
         }
         finally
         {
             await WaitForTurnsAsync();
+        }
+    }
+
+    private async Task RunAsync(CancellationToken stopping)
+    {
+        using var hearing = _nudges.Subscribe(_store.Noun, Hear);
+        using var hints = _hints.Subscribe(HearHint);
+        var forgotten = true;
+        while (true)
+        {
+            try
+            {
+                if (!_pause.IsActive)
+                {
+                    await StartWhatIsDueAsync(stopping);
+                    if (forgotten)
+                    {
+                        await WakeForgottenAsync(stopping);
+                        forgotten = false;
+                    }
+
+                    _pause.End();
+                }
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                PauseFor(e);
+            }
+
+            _pulse.RaiseBy(NextLook());
+            await _pulse.WaitAsync(stopping);
         }
     }
 

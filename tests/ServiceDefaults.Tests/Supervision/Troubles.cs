@@ -1,7 +1,11 @@
+using System.Net;
+using Cloud.LocalPostgres;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 using Xunit;
 
 namespace Cloud.ServiceDefaults.Tests.Supervision;
@@ -43,6 +47,23 @@ public sealed class Troubles
             process.DeliverAsync("after", Ct), TimeSpan.FromSeconds(1), Ct);
         await depot.TurnClockUntilAsync(() => Health(process).Paused.Count == 0, TimeSpan.FromSeconds(1), Ct);
         Assert.False(Lifetime(process).ApplicationStopping.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_loop_that_is_stopped_before_it_could_begin_ends_without_a_word()
+    {
+        var admin = await PostgresServer.AdminConnectionStringAsync(Ct);
+        var nowhere = new NpgsqlConnectionStringBuilder(admin) { Port = PostgresProcess.FreePort() };
+        await using var depot = Depot.OpenOn(new TestDatabase("nothing", admin, nowhere.ConnectionString));
+        var process = await depot.StartUnreadyAsync(Ct);
+        var loop = process.Services.GetServices<IHostedService>().OfType<Supervisor<Parcel, ParcelState>>().Single();
+        using var http = new HttpClient(process.Handler, disposeHandler: false);
+        using var unready = await http.GetAsync(new Uri("http://parcels/health/ready"), Ct);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, unready.StatusCode);
+
+        await loop.StopAsync(Ct);
+
+        Assert.True(loop.ExecuteTask!.IsCompletedSuccessfully, $"{loop.ExecuteTask.Status}");
     }
 
     [Fact]
