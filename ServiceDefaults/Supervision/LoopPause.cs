@@ -45,13 +45,14 @@ internal sealed class LoopPause(
     }
 
     /// <summary>It works: the next trouble begins with a short pause again.</summary>
-    public void End()
+    /// <returns>Whether it had paused.</returns>
+    public bool End()
     {
         lock (_gate)
         {
             if (_pause == TimeSpan.Zero)
             {
-                return;
+                return false;
             }
 
             var trouble = time.GetUtcNow() - _since;
@@ -59,6 +60,7 @@ internal sealed class LoopPause(
             _pause = TimeSpan.Zero;
             Until = default;
             health.Runs(loop);
+            return true;
         }
     }
 

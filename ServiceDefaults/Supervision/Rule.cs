@@ -25,7 +25,9 @@ public sealed record Rule<TRow, TState>(Step<TRow, TState>? Step, params TState[
     /// <summary>Longest time of one run of the step; past it, it is cancelled and counts as failed.</summary>
     public TimeSpan Deadline { get; init; } = DeadlineDefault;
 
-    /// <summary>Longest stay in the state; past it the row goes to <see cref="OnFailure"/> with the reason.</summary>
+    /// <summary>Longest stay in the state, as far as somebody could have worked on it: it is counted from the start of
+    /// the process that gives up, or from its last pause, if that was later. Past it the row goes to <see
+    /// cref="OnFailure"/> with the reason.</summary>
     public TimeSpan? GiveUpAfter { get; init; }
 
     /// <summary>The state of hopeless errors and of giving up. Without it such a row stays and is retried

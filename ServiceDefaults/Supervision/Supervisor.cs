@@ -30,7 +30,7 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// process, is remembered and the row is looked at once more. (4) A row that is not at rest is looked at again: after
 /// its time, after a nudge, after a crash. (5) A failure is recorded with its code before the row is tried again, with
 /// doubling waits up to five minutes, or as long as the outside asked to be left alone; a hopeless one, or one past
-/// <c>GiveUpAfter</c>, ends in the rule's failed state with the reason. (6) At rest costs nothing: no task, no timer,
+/// <c>GiveUpAfter</c> (our own downtime not counted), ends in the rule's failed state with the reason. (6) At rest costs nothing: no task, no timer,
 /// no query per row. (7) No answer of PostgreSQL or Redis ends the process.</para>
 /// <para><b>Not guaranteed.</b> A step can run twice, and two workers can run it at once (Redis away, a paused
 /// process). Steps must therefore ensure rather than do, and give outside objects derived names and the epoch.</para>
@@ -155,6 +155,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         using var hearing = _nudges.Subscribe(_store.Noun, Hear);
         using var hints = _hints.Subscribe(HearHint);
         var forgotten = true;
+        _turn.WorksSince = _store.Now;
         while (true)
         {
             try
@@ -168,7 +169,10 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
                         forgotten = false;
                     }
 
-                    _pause.End();
+                    if (_pause.End())
+                    {
+                        _turn.WorksSince = _store.Now;
+                    }
                 }
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)

@@ -43,6 +43,15 @@ internal sealed class Turn<TRow, TState>(
     private static readonly string Worker = $"{Environment.MachineName}/{Environment.ProcessId}";
 
     private readonly TimeSpan _longestDeadline = Enum.GetValues<TState>().Max(s => rules.For(s).Deadline);
+    private long _worksSince;
+
+    /// <summary>Since when this process has worked without a pause. Time in which nobody could have tried is not held
+    /// against a row: it is not given up for our own downtime.</summary>
+    public DateTimeOffset WorksSince
+    {
+        get => new(Interlocked.Read(ref _worksSince), TimeSpan.Zero);
+        set => Interlocked.Exchange(ref _worksSince, value.UtcTicks);
+    }
 
     /// <summary>Takes the turn.</summary>
     /// <param name="enter">Asks for a bulkhead slot of the claimed row; a key that it answers has none left.</param>
@@ -300,8 +309,10 @@ internal sealed class Turn<TRow, TState>(
     private static bool IsCut(Lease lease, CancellationToken stopping) =>
         stopping.IsCancellationRequested || lease.Lost.IsCancellationRequested;
 
-    private static DateTimeOffset? GiveUpAt(TRow row, Rule<TRow, TState> rule) =>
-        rule is { GiveUpAfter: { } after, OnFailure: not null } ? row.StateSince + after : null;
+    private DateTimeOffset? GiveUpAt(TRow row, Rule<TRow, TState> rule) =>
+        rule is { GiveUpAfter: { } after, OnFailure: not null }
+            ? (row.StateSince > WorksSince ? row.StateSince : WorksSince) + after
+            : null;
 
     private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset? b) => b < a ? b.Value : a;
 

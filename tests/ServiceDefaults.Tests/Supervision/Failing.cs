@@ -91,6 +91,27 @@ public sealed class Failing
     }
 
     [Fact]
+    public async Task A_row_is_not_given_up_for_the_time_in_which_nobody_worked()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        depot.Post.ArriveAtOnce = false;
+        var process = await depot.StartAsync(Ct);
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        await process.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
+        await process.StopAsync(Ct);
+        depot.Clock.Advance(ParcelRules.GiveUpAfter * 2);
+
+        var next = await depot.StartAsync(Ct);
+        var looked = await next.UntilAsync(parcel.Id, p => p.LookedAt >= depot.Clock.GetUtcNow(), Ct);
+        looked = await next.UntilAsync(parcel.Id, p => p.NextAttemptAt > looked.LookedAt, Ct);
+        Assert.Equal(ParcelState.InTransit, looked.State);
+
+        // The full time is given from there on.
+        depot.Clock.Advance(ParcelRules.GiveUpAfter);
+        await next.UntilAsync(parcel.Id, ParcelState.DispatchFailed, Ct);
+    }
+
+    [Fact]
     public async Task A_step_that_hangs_is_cut_at_its_deadline()
     {
         await using var depot = await Depot.OpenAsync(Ct);
