@@ -30,8 +30,8 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// process, is remembered and the row is looked at once more. (4) A row that is not at rest is looked at again: after
 /// its time, after a nudge, after a crash. (5) A failure is recorded with its code before the row is tried again, with
 /// doubling waits up to five minutes, or as long as the outside asked to be left alone; a hopeless one, or one past
-/// <c>GiveUpAfter</c> (our own downtime not counted), ends in the rule's failed state with the reason. (6) At rest costs nothing: no task, no timer,
-/// no query per row. (7) No answer of PostgreSQL or Redis ends the process.</para>
+/// <c>GiveUpAfter</c> (our own downtime not counted), ends in the rule's failed state with the reason. (6) At rest
+/// costs nothing: no task, no timer, no query per row. (7) No answer of PostgreSQL or Redis ends the process.</para>
 /// <para><b>Not guaranteed.</b> A step can run twice, and two workers can run it at once (Redis away, a paused
 /// process). Steps must therefore ensure rather than do, and give outside objects derived names and the epoch.</para>
 /// <para><b>What each crash point costs.</b> A lease outlives its worker by 10 s (<see cref="Leases.Expiry"/>).

@@ -121,6 +121,22 @@ public sealed class StandInTests
     }
 
     [Fact]
+    public async Task A_replica_that_does_not_start_is_told_another_port_each_time_because_its_own_may_be_taken()
+    {
+        await using var application = new Application();
+        application.Builder.AddExecutable("service", "sh", ".", "-c", "echo $PORT; exit 7")
+            .WithEndpoint(port: PostgresProcess.FreePort(), scheme: "tcp", name: "tcp", env: "PORT")
+            .WithAnnotation(new ReplicaAnnotation(2));
+        await application.StartAsync();
+
+        var end = await application.Notifications.WaitForResourceAsync(
+            "service", change => change.Snapshot.State?.Text == KnownResourceStates.FailedToStart, Application.Token);
+
+        var ports = await application.LogAsync(end.ResourceId);
+        Assert.Equal(3, ports.Distinct().Count());
+    }
+
+    [Fact]
     public async Task Resources_may_not_share_a_name()
     {
         await using var application = new Application();

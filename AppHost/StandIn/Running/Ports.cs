@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Aspire.Hosting.ApplicationModel;
@@ -6,7 +7,9 @@ namespace Aspire.Hosting.Running;
 
 /// <summary>
 /// Decides, before anything starts, where every endpoint is: the port others use, and the port each replica is told.
-/// One replica listens on the public port itself, so nothing stands between it and its callers.
+/// One replica listens on the public port itself, so nothing stands between it and its callers. Where only a proxy
+/// knows a replica's port, it was chosen at random and is chosen again when the replica does not start: another world
+/// on this machine may have taken it since.
 /// </summary>
 internal sealed class Ports
 {
@@ -15,7 +18,8 @@ internal sealed class Ports
     private const int FirstTaken = 32_000;
 
     private readonly HashSet<int> _given = [];
-    private readonly Dictionary<(IResource, int Replica, string Endpoint), int> _targets = [];
+    private readonly ConcurrentDictionary<(IResource Resource, int Replica, string Endpoint), int> _targets = [];
+    private readonly ConcurrentDictionary<(IResource Resource, int Replica, string Endpoint), bool> _random = [];
 
     public List<ProxiedEndpoint> Proxied { get; } = [];
 
@@ -34,8 +38,9 @@ internal sealed class Ports
             var direct = replicas == 1 && (endpoint.TargetPort ?? port) == port;
             for (var replica = 0; replica < replicas; replica++)
             {
-                var target = direct ? port : replicas == 1 ? endpoint.TargetPort ?? Free() : Free();
-                _targets[(resource, replica, endpoint.Name)] = target;
+                var wishedTarget = direct ? port : replicas == 1 ? endpoint.TargetPort : null;
+                _targets[(resource, replica, endpoint.Name)] = wishedTarget ?? Free();
+                _random[(resource, replica, endpoint.Name)] = wishedTarget is null;
             }
 
             if (!direct)
@@ -45,14 +50,26 @@ internal sealed class Ports
         }
     }
 
+    /// <summary>Chooses a replica's random ports again.</summary>
+    public void ChooseAgain(IResource resource, int replica)
+    {
+        foreach (var (key, _) in _random.Where(r => r.Value && r.Key.Resource == resource && r.Key.Replica == replica))
+        {
+            _targets[key] = Free();
+        }
+    }
+
     private int Free()
     {
         while (true)
         {
             var port = Random.Shared.Next(FirstFree, FirstTaken);
-            if (!_given.Add(port))
+            lock (_given)
             {
-                continue;
+                if (!_given.Add(port))
+                {
+                    continue;
+                }
             }
 
             using var listener = new TcpListener(IPAddress.Loopback, port);

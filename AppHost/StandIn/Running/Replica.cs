@@ -21,7 +21,8 @@ internal sealed record ReplicaContext(
 /// code (78, EX_CONFIG) that it cannot work like this, will not get better by itself; the whole application is given
 /// up then, with the end of the program's log.</para>
 /// </summary>
-internal sealed class Replica(IResource resource, string id, Func<string, int> targetPort, ReplicaContext context)
+internal sealed class Replica(
+    IResource resource, string id, Func<string, int> targetPort, Action chooseAgain, ReplicaContext context)
 {
     private const int AttemptsBeforeGivingUp = 3;
     private const int Misconfigured = 78;
@@ -91,6 +92,11 @@ internal sealed class Replica(IResource resource, string id, Func<string, int> t
                     $"{id} does not start: {Ending(exitCode)}{(failures > 1 ? $", {failures} times" : "")}. "
                     + $"The end of {LogPath}:\n{await EndOfLogAsync()}");
                 return;
+            }
+
+            if (!_wasWell)
+            {
+                chooseAgain();
             }
 
             var pause = FirstPause * Math.Pow(2, Math.Min(failures - 1, 10));

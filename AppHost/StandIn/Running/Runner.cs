@@ -87,7 +87,12 @@ internal sealed class Runner(
     private Replica MakeReplica(IResource resource, int index, ReplicaContext context)
     {
         var id = ReplicasOf(resource) == 1 ? resource.Name : $"{resource.Name}-{index + 1}";
-        return new Replica(resource, id, endpoint => _ports.TargetOf(resource, index, endpoint), context);
+        return new Replica(
+            resource,
+            id,
+            endpoint => _ports.TargetOf(resource, index, endpoint),
+            () => _ports.ChooseAgain(resource, index),
+            context);
     }
 
     private static ReplicaProxy Listen(IResource resource, int port, Func<IReadOnlyList<int>> targets)
