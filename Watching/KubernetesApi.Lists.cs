@@ -30,16 +30,17 @@ public sealed partial class KubernetesApi
             ("limit", limit is { } l ? Number(l) : null), ("continue", continuation));
         var list = await Call<ListEnvelope>(kind.Plural, HttpMethod.Get, path, null, cancellation);
         var items = new List<T>(list.Items?.Count ?? 0);
-        var undecodable = new List<ObjectKey>();
+        var undecodable = new List<UndecodableObject>();
         foreach (var element in list.Items ?? [])
         {
-            if (TryDecode(kind, element, out var item, out _))
+            if (TryDecode(kind, element, out var item, out var error))
             {
                 items.Add(item);
             }
             else
             {
-                undecodable.Add(KeyIn(element));
+                TryDecode(kind.As<UnstructuredObject>(), element, out var rough, out _);
+                undecodable.Add(new UndecodableObject(KeyIn(element), rough, WhatIsWrong(error)));
             }
         }
 
@@ -182,6 +183,11 @@ public sealed partial class KubernetesApi
         item.Kind = kind.Kind;
         return true;
     }
+
+    /// <summary>Without the positions in the text, which move with every write to the object.</summary>
+    private static string WhatIsWrong(Exception error) => error is JsonException { Path: { Length: > 0 } path }
+        ? $"the value at {path} is not of the kind that belongs there"
+        : error.Message;
 
     private static ObjectKey KeyIn(JsonElement element) =>
         new(MetadataText(element, "namespace"), MetadataText(element, "name"));

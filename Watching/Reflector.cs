@@ -42,7 +42,7 @@ public sealed record ReflectorStatus(
 ///   Ends that come at once and empty, again and again, are how some servers say "too old": list again.
 /// - The version is too old, as an answer (410) or inside the stream: list again.
 /// - An event cannot be read: the cache may be wrong about one object, so list again. An object that cannot be read in
-///   the list keeps its last known form (or is missing) and is logged; the others are not held up.
+///   the list keeps its last known form (or is missing), is logged and announced; the others are not held up.
 /// - The connection is cut, refused or silent beyond the watch's own end: back-off with jitter, then resumed; listed
 ///   again after some failures, because by then the version may be gone.
 /// - The kind does not exist (404), rights are missing (401, 403), the server is overloaded (429, Retry-After): the
@@ -89,6 +89,9 @@ public sealed class Reflector<T>
 
     /// <summary>Announces the first list, the first failure after good times, and the recovery from it.</summary>
     public event Action<ReflectorStatus>? StatusChanged;
+
+    /// <summary>Announces with every list the objects in it that could not be read; none, as a rule.</summary>
+    public event Action<IReadOnlyList<UndecodableObject>>? UndecodableListed;
 
     /// <summary>Times the list was read, for metrics.</summary>
     public long Lists { get; private set; }
@@ -145,7 +148,7 @@ public sealed class Reflector<T>
     private async Task<string> ReadList(CancellationToken cancellation)
     {
         var items = new List<T>();
-        var undecodable = new List<ObjectKey>();
+        var undecodable = new List<UndecodableObject>();
         int? limit = KubernetesApi.PageSize;
         string? next = null;
         ObjectPage<T> page;
@@ -170,13 +173,14 @@ public sealed class Reflector<T>
         }
         while (next is not null);
 
-        foreach (var key in undecodable)
+        foreach (var bad in undecodable)
         {
-            _log.LogError("Keeping the last known form of {Kind} {Key}: it could not be read", _kind, key);
+            _log.LogError("Keeping the last known form of {Kind} {Key}: {Reason}", _kind, bad.Key, bad.Reason);
         }
 
         Lists++;
-        Cache.Replace(items, undecodable);
+        Cache.Replace(items, [.. undecodable.Select(bad => bad.Key)]);
+        UndecodableListed?.Invoke(undecodable);
         Succeed(synced: true);
         _synced.TrySetResult();
         return page.ResourceVersion;

@@ -14,6 +14,10 @@ namespace Cloud.Watching;
 public sealed record ResourceKind<T>(string Group, string Version, string Plural, string Kind, bool Namespaced = true)
     where T : class, IKubernetesObject<V1ObjectMeta>
 {
+    /// <summary>The same kind, read into another class.</summary>
+    public ResourceKind<TOther> As<TOther>()
+        where TOther : class, IKubernetesObject<V1ObjectMeta> => new(Group, Version, Plural, Kind, Namespaced);
+
     /// <summary>The apiVersion field of manifests: <c>apps/v1</c>, or <c>v1</c> for the core group.</summary>
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 

@@ -17,11 +17,16 @@ public enum WatchEventKind
 public sealed record WatchEvent<T>(WatchEventKind Kind, T? Object, string ResourceVersion);
 
 /// <summary>One chunk of a list.</summary>
-/// <param name="Undecodable">Keys of the objects that the class could not hold; they are not among the items.</param>
+/// <param name="Undecodable">The objects that the class could not hold; they are not among the items.</param>
 /// <param name="ResourceVersion">Where a watch may start.</param>
 /// <param name="Continue">Token of the next chunk; null on the last.</param>
 public sealed record ObjectPage<T>(
-    IReadOnlyList<T> Items, IReadOnlyList<ObjectKey> Undecodable, string ResourceVersion, string? Continue);
+    IReadOnlyList<T> Items, IReadOnlyList<UndecodableObject> Undecodable, string ResourceVersion, string? Continue);
+
+/// <summary>An object that its class could not hold.</summary>
+/// <param name="Object">As far as it can be held without the class; null when not even its metadata can.</param>
+/// <param name="Reason">What is wrong with it, the same words as long as that is wrong.</param>
+public sealed record UndecodableObject(ObjectKey Key, UnstructuredObject? Object, string Reason);
 
 /// <summary>Which objects of a kind a list or watch covers.</summary>
 /// <param name="Namespace">Null for all namespaces.</param>

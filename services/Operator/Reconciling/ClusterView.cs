@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cloud.Operator.Manifests;
 using Cloud.Operator.Mattermosts;
 using Cloud.Watching;
@@ -19,6 +20,7 @@ public sealed class ClusterView
     private static readonly ReflectorOptions OwnChildren =
         new() { Selection = new Selection(LabelSelector: Names.ResourceLabel) };
 
+    private readonly ConcurrentDictionary<ObjectKey, UndecodableObject> _unreadable = new();
     private readonly List<Func<CancellationToken, Task>> _runs = [];
     private readonly List<Func<CancellationToken, Task>> _syncs = [];
     private readonly List<Func<(string Kind, ReflectorStatus Status)>> _statuses = [];
@@ -26,7 +28,8 @@ public sealed class ClusterView
     public ClusterView(KubernetesApi api, TimeProvider time, ILoggerFactory logs)
     {
         var log = logs.CreateLogger<ClusterView>();
-        Mattermosts = Follow(Mattermost.ResourceKind, new ReflectorOptions());
+        Mattermosts = Follow(Mattermost.ResourceKind, new ReflectorOptions(), undecodable: NoteUnreadable);
+        Mattermosts.Changed += change => NoteReadable(change.Key);
         Deployments = Follow(ResourceKinds.Deployments, OwnChildren);
         ReplicaSets = Follow(ResourceKinds.ReplicaSets, OwnChildren);
         Services = Follow(ResourceKinds.Services, OwnChildren);
@@ -40,10 +43,13 @@ public sealed class ClusterView
         ReplicaSetsByResource = ReplicaSets.AddIndex(r => [ResourceTerm(r)]);
         MattermostsBySecret = Mattermosts.AddIndex(SecretTerms);
 
-        ObjectCache<T> Follow<T>(ResourceKind<T> kind, ReflectorOptions options, Func<T, T>? trim = null)
+        ObjectCache<T> Follow<T>(
+            ResourceKind<T> kind, ReflectorOptions options, Func<T, T>? trim = null,
+            Action<IReadOnlyList<UndecodableObject>>? undecodable = null)
             where T : class, IKubernetesObject<V1ObjectMeta>
         {
             var reflector = new Reflector<T>(api, kind, options, time, log, trim);
+            reflector.UndecodableListed += undecodable;
             _runs.Add(reflector.Run);
             _syncs.Add(reflector.WhenSynced);
             _statuses.Add(() => (kind.ToString(), reflector.Status));
@@ -82,6 +88,13 @@ public sealed class ClusterView
     /// <summary>Resources under the keys of the Secrets they name.</summary>
     public CacheIndex<Mattermost> MattermostsBySecret { get; }
 
+    /// <summary>A resource was found that cannot be read.</summary>
+    public event Action<ObjectKey>? UnreadableFound;
+
+    /// <summary>The resource of that key, if what it is now cannot be read; the cache may hold an older form of
+    /// it.</summary>
+    public UndecodableObject? Unreadable(ObjectKey key) => _unreadable.GetValueOrDefault(key);
+
     /// <summary>How each watch is doing.</summary>
     public IEnumerable<(string Kind, ReflectorStatus Status)> Statuses => _statuses.Select(s => s());
 
@@ -97,6 +110,7 @@ public sealed class ClusterView
     /// </summary>
     public void OnChange(Action<ObjectKey> enqueue)
     {
+        UnreadableFound += enqueue;
         Mattermosts.Changed += change => Announce(change, _ => change.Key);
         Deployments.Changed += change => Announce(change, ResourceKey);
         ReplicaSets.Changed += change => Announce(change, ResourceKey);
@@ -124,6 +138,22 @@ public sealed class ClusterView
             }
         }
     }
+
+    private void NoteUnreadable(IReadOnlyList<UndecodableObject> listed)
+    {
+        foreach (var gone in _unreadable.Keys.Except(listed.Select(bad => bad.Key)).ToList())
+        {
+            NoteReadable(gone);
+        }
+
+        foreach (var bad in listed)
+        {
+            _unreadable[bad.Key] = bad;
+            UnreadableFound?.Invoke(bad.Key);
+        }
+    }
+
+    private void NoteReadable(ObjectKey key) => _unreadable.TryRemove(key, out _);
 
     private static ObjectKey ResourceKey<T>(T child)
         where T : class, IKubernetesObject<V1ObjectMeta> =>

@@ -37,7 +37,8 @@ public sealed record PassResult(PassEnd End, TimeSpan? After = null);
 /// queue sees to that) and passes over different ones share nothing but caches.
 /// Failures: what somebody must correct (<see cref="SpecProblemException"/>, refused objects) and what the API server
 /// fails to do end the pass, show in <c>status.error</c> and an Event, and are tried again with back-off, or at once
-/// when an object changes that the resource depends on.
+/// when an object changes that the resource depends on. A resource that does not fit its class is left alone until it
+/// does, and says so in the same places.
 /// </remarks>
 public sealed class Reconciler(
     ClusterView view, StatusWriter statuses, SpecPhases spec, NetworkPhases network, RolloutPhases rollout,
@@ -53,6 +54,11 @@ public sealed class Reconciler(
     /// <exception cref="KubernetesApiException">Not even the status could be written.</exception>
     public async Task<PassResult> Reconcile(ObjectKey key, CancellationToken cancellation)
     {
+        if (view.Unreadable(key) is { } unreadable)
+        {
+            return await Refuse(unreadable, cancellation);
+        }
+
         if (view.Mattermosts.Find(key) is not { } mattermost || mattermost.Metadata.DeletionTimestamp is not null)
         {
             slots.Forget(key);
@@ -74,6 +80,20 @@ public sealed class Reconciler(
             var state = view.Mattermosts.Find(key)?.Status?.State;
             slots.Note(key, MattermostState.IsInProgress(state));
         }
+    }
+
+    /// <summary>Nothing is done for a resource whose wish cannot be read; it says so itself.</summary>
+    private async Task<PassResult> Refuse(UndecodableObject unreadable, CancellationToken cancellation)
+    {
+        slots.Forget(unreadable.Key);
+        if (unreadable.Object is { } rough
+            && await statuses.WriteUnreadable(rough, $"It cannot be read: {unreadable.Reason}", cancellation))
+        {
+            await events.Warning(
+                new Mattermost { Metadata = rough.Metadata }, "Unreadable", unreadable.Reason, cancellation);
+        }
+
+        return new PassResult(PassEnd.Settled);
     }
 
     private IEnumerable<(string Name, Func<Pass, CancellationToken, Task<PhaseResult>> Run)> Phases() =>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Cloud.Operator.Mattermosts;
 using Cloud.Watching;
@@ -26,6 +27,38 @@ public sealed class StatusWriter(KubernetesApi api, ClusterView view)
                 Mattermost.ResourceKind, mattermost.Key, new JsonObject { ["status"] = patch }, Children.FieldManager,
                 "status", cancellation);
             write.Complete(answer);
+        }
+        catch (KubernetesApiException e) when (e.Kind == KubernetesErrorKind.NotFound)
+        {
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Says in the status of a resource that does not fit its class why; tells whether that had to be written.
+    /// </summary>
+    public async Task<bool> WriteUnreadable(UnstructuredObject resource, string error, CancellationToken cancellation)
+    {
+        var generation = resource.Metadata.Generation;
+        if (resource.Value("status", "error") is { ValueKind: JsonValueKind.String } known
+            && known.GetString() == error
+            && resource.Value("status", "observedGeneration") is { ValueKind: JsonValueKind.Number } about
+            && about.GetInt64() == generation)
+        {
+            return false;
+        }
+
+        var status = new JsonObject
+        {
+            ["state"] = MattermostState.Reconciling, ["error"] = error, ["observedGeneration"] = generation,
+        };
+        try
+        {
+            await api.MergePatch(
+                Mattermost.ResourceKind.As<UnstructuredObject>(), ObjectKey.Of(resource),
+                new JsonObject { ["status"] = status }, Children.FieldManager, "status", cancellation);
         }
         catch (KubernetesApiException e) when (e.Kind == KubernetesErrorKind.NotFound)
         {

@@ -69,6 +69,38 @@ public sealed class OperatorTests
     }
 
     [Fact]
+    public async Task A_resource_that_cannot_be_read_says_so_itself_until_it_can()
+    {
+        await using var world = await World.Start();
+        await world.StartOperator();
+        await world.Create("chat");
+        await world.UntilStable("chat");
+        var rough = Mattermost.ResourceKind.As<UnstructuredObject>();
+        var key = new ObjectKey(World.Namespace, "chat");
+
+        await world.Api.MergePatch(rough, key, Affinity("near the sea"), "somebody", null, Cancellation);
+        var told = await world.Until(
+            rough, "chat", chat => chat?.Value("status", "error")?.GetString()?.Length > 0);
+
+        Assert.Equal(
+            "It cannot be read: the value at $.spec.scheduling.affinity.nodeAffinity is not of the kind that belongs "
+            + "there",
+            told!.Value("status", "error")!.Value.GetString());
+        Assert.Equal("reconciling", told.Value("status", "state")!.Value.GetString());
+        Assert.Equal(
+            told.Metadata.Generation, told.Value("status", "observedGeneration")!.Value.GetInt64());
+        var events = new Selection(World.Namespace);
+        while (!(await world.Api.ListPage(ResourceKinds.Events, events, null, null, Cancellation)).Items.Any(
+            e => e.Reason == "Unreadable" && e.Regarding.Name == "chat"))
+        {
+            await Task.Yield();
+        }
+
+        await world.Api.MergePatch(rough, key, Affinity(null), "somebody", null, Cancellation);
+        Assert.Null((await world.UntilStable("chat")).Status!.Error);
+    }
+
+    [Fact]
     public async Task A_settled_resource_is_not_written_again_even_by_another_operator()
     {
         await using var world = await World.Start();
@@ -324,4 +356,12 @@ public sealed class OperatorTests
     private static async Task<string?> Version<T>(World world, ResourceKind<T> kind)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         (await world.Find(kind, "chat"))?.Metadata.ResourceVersion;
+
+    private static JsonObject Affinity(string? nodeAffinity) => new()
+    {
+        ["spec"] = new JsonObject
+        {
+            ["scheduling"] = new JsonObject { ["affinity"] = new JsonObject { ["nodeAffinity"] = nodeAffinity } },
+        },
+    };
 }
