@@ -61,8 +61,8 @@ public sealed record Cluster : SupervisedRow<ClusterState>
     /// <summary>Address of the API server.</summary>
     public required string Server { get; init; }
 
-    /// <summary>UID of its namespace <c>kube-system</c>, which stands for the cluster whatever its address; unique among
-    /// live clusters, null before it was reached.</summary>
+    /// <summary>UID of its namespace <c>kube-system</c>, which stands for the cluster whatever its address; unique
+    /// among live clusters, null before it was reached.</summary>
     public string? Uid { get; init; }
 
     /// <summary>The kubeconfig, encrypted.</summary>

@@ -46,7 +46,10 @@ public sealed class Forgetting(DatabaseServerStore servers, LogicalDatabaseStore
                 State = Deleted,
                 AdminPassword = "",
                 Reachable = false,
-                LeftBehind = [.. inside.SelectMany(r => (string[])[$"databases/{r.DatabaseName}", $"roles/{r.RoleName}"])],
+                LeftBehind =
+                [
+                    .. inside.SelectMany(r => (string[])[$"databases/{r.DatabaseName}", $"roles/{r.RoleName}"]),
+                ],
             },
             "it was forgotten without an answer from it; what was ours on it is left behind",
             ct);

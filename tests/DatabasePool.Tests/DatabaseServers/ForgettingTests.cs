@@ -40,7 +40,10 @@ public sealed class ForgettingTests(PoolWorld world) : IClassFixture<PoolWorld>
         var forgotten = await ForgetAsync(server);
 
         Assert.Equal("deleted", forgotten.State);
-        string[] left = [$"databases/cloud_{one}", $"roles/user_{one}", $"databases/cloud_{other}", $"roles/user_{other}"];
+        string[] left =
+        [
+            $"databases/cloud_{one}", $"roles/user_{one}", $"databases/cloud_{other}", $"roles/user_{other}",
+        ];
         Assert.Equal(left.Order(), forgotten.LeftBehind.Order());
         await world.DatabaseUntilAsync(leaving.Name, d => d.State == "deleted", Ct);
         await world.DatabaseUntilAsync(living.Name, d => d.State == "deleted", Ct);
