@@ -42,6 +42,7 @@ services.AddSupervisor<
         options.BulkheadBy = row => row.ClusterId;
         options.StepsAtOncePerKey = 12;
     });
+services.AddSingleton<Replacement>();
 services.AddSingleton<Creation>();
 services.AddSingleton<Update>();
 services.AddSingleton<Cloud.ClusterInstallations.Deletion>();

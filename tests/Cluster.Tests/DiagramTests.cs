@@ -27,9 +27,9 @@ public sealed class DiagramTests
     public void The_readme_draws_the_states_of_cluster_installations_as_they_are() => AssertDrawn(
         "## States of a cluster installation\n",
         Diagram.Of(new ClusterInstallationRules(
-            new Creation(null!, null!),
+            new Creation(null!, null!, null!),
             new Update(null!, null!),
-            new Cloud.ClusterInstallations.Deletion(null!, null!, TimeProvider.System))));
+            new Cloud.ClusterInstallations.Deletion(null!, null!, null!, TimeProvider.System))));
 
     private static void AssertDrawn(string heading, string diagram)
     {

@@ -43,6 +43,9 @@ public sealed class ClusterInstallationService(
             {
                 // Requests about one installation take turns from here on, so that only one inserts.
                 await RaiseEpochAsync(transaction, installation, request.InstallationEpoch, ct);
+                // Where its room is kept is where it goes: it may have been moved since the caller was told.
+                if (await PlacementStore.FindAsync(transaction, installation, ct) is { } held)
+                    cluster = held.ClusterId;
                 if (await store.FindAsync(transaction, installation, cluster, ct) is { } known)
                     return ClusterInstallationMessages.Of(known);
                 var row = new ClusterInstallation

@@ -65,6 +65,30 @@ public sealed class ClusterInstallationStore(Database database)
             new { clusterId }, transaction.Transaction, cancellationToken: ct))];
 
     /// <summary>
+    /// Whether a row is still as it was claimed: nobody took it over, no request moved it. If so it is begun from here
+    /// on: something of it may be in its cluster, so no other cluster is chosen for it. The mark is no part of the
+    /// record, so that no save of a row that was read before takes it back.
+    /// </summary>
+    public async Task<bool> BeginAsync(ClusterInstallation row, CancellationToken ct)
+    {
+        await using var connection = await Database.OpenAsync(ct);
+        return await connection.ExecuteAsync(new CommandDefinition(
+            "UPDATE cluster_installations SET begun = true WHERE id = @Id AND version = @Version AND epoch = @Epoch",
+            new { row.Id, row.Version, row.Epoch }, cancellationToken: ct)) == 1;
+    }
+
+    /// <summary>Whether something of it may be in its cluster; once a request has moved the row, nobody who read it
+    /// before begins any more.</summary>
+    public Task<bool> IsBegunAsync(string id, CancellationToken ct) =>
+        Database.InTransactionAsync((transaction, token) => IsBegunAsync(transaction, id, token), ct);
+
+    /// <summary>Whether something of it may be in its cluster. Nobody begins it until the transaction ends.</summary>
+    public static Task<bool> IsBegunAsync(DatabaseTransaction transaction, string id, CancellationToken ct) =>
+        transaction.Connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "SELECT begun FROM cluster_installations WHERE id = @id FOR UPDATE",
+            new { id }, transaction.Transaction, cancellationToken: ct));
+
+    /// <summary>
     /// The cluster shows something else than what a row at rest says: work on it begins again. Whoever comes second
     /// finds it moved and changes nothing.
     /// </summary>

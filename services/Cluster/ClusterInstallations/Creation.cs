@@ -5,11 +5,15 @@ using static Cloud.ServiceDefaults.Supervision.Outcome;
 
 namespace Cloud.ClusterInstallations;
 
-/// <summary>creation-requested -> reconciling: everything is written into the cluster once.</summary>
-public sealed class Creation(ClusterStore clusters, WorkspaceObjects objects)
+/// <summary>creation-requested -> reconciling: everything is written into the cluster once. A cluster that does not do
+/// is exchanged for another one as long as nothing was begun there (<see cref="Replacement"/>).</summary>
+public sealed class Creation(ClusterStore clusters, WorkspaceObjects objects, Replacement replacement)
 {
     /// <summary>How long to wait for the end of a namespace of the same name; its removal nudges.</summary>
     internal static readonly TimeSpan NamespaceWait = TimeSpan.FromSeconds(15);
+
+    /// <summary>The row has been moved, so the answer is not saved and the next pass begins at once.</summary>
+    private static readonly TimeSpan MovedWait = TimeSpan.FromSeconds(5);
 
     /// <summary>Why nothing can be written yet.</summary>
     internal const string NamespaceGoing =
@@ -19,6 +23,8 @@ public sealed class Creation(ClusterStore clusters, WorkspaceObjects objects)
     public async Task<ClusterInstallationOutcome> WriteAsync(ClusterInstallation row, CancellationToken ct)
     {
         var cluster = await clusters.FindAsync(row.ClusterId, ct);
+        if (cluster is not null && await replacement.MoveAsync(row, cluster, ct) is { } other)
+            return Wait($"it goes to {other.DisplayName}", MovedWait);
         if (cluster is null or { State: ClusterState.Deleted })
             throw new StepException(
                 "CLUSTER_GONE", $"{Cluster.NameOf(row.ClusterId)} was let go.", Fault.Operator, retryable: false);

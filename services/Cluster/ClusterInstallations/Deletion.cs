@@ -11,7 +11,8 @@ namespace Cloud.ClusterInstallations;
 /// the room is given back, in one transaction. What a stale worker brings back after that is removed by
 /// <see cref="Drift"/>.
 /// </summary>
-public sealed class Deletion(ClusterStore clusters, WorkspaceObjects objects, TimeProvider time)
+public sealed class Deletion(
+    ClusterStore clusters, ClusterInstallationStore store, WorkspaceObjects objects, TimeProvider time)
 {
     /// <summary>How long to wait for the namespace's end without hearing of it; its removal nudges.</summary>
     private static readonly TimeSpan NamespaceWait = TimeSpan.FromSeconds(15);
@@ -22,6 +23,7 @@ public sealed class Deletion(ClusterStore clusters, WorkspaceObjects objects, Ti
         var cluster = await clusters.FindAsync(row.ClusterId, ct);
         if (cluster is null or { State: ClusterState.Deleted })
             return Gone(row, "its cluster was let go");
+        if (!await store.IsBegunAsync(row.Id, ct)) return Gone(row, "nothing of it was begun");
         return await objects.RemoveAsync(cluster, row, ct) is { } left
             ? Wait($"namespace {left.Metadata.Name} is being removed from {cluster.DisplayName}", NamespaceWait)
             : Gone(row, $"nothing of it is left in {cluster.DisplayName}");

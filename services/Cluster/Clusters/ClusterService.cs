@@ -1,3 +1,4 @@
+using Cloud.ClusterInstallations;
 using Cloud.Placement;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Hosting;
@@ -93,6 +94,9 @@ public sealed class ClusterService(
                     transaction, id, before => Updated(before, request, wish, kubeconfig), "it was changed", ct)
                     ?? throw Problem.NotFound(wish.Name);
                 await PlacementStore.TellWaitingAsync(transaction, ct);
+                // Those that are not begun there may go elsewhere when it was closed.
+                foreach (var waiting in await ClusterInstallationStore.UnderWayAsync(transaction, id, ct))
+                    transaction.NudgeAfterCommit(new Nudge(ClusterInstallation.Noun, waiting));
                 return await views.OfAsync(row, ct);
             },
             context.CancellationToken));

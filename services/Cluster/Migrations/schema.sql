@@ -29,6 +29,7 @@ CREATE TABLE cluster_installations (
     looked_at timestamp with time zone,
     cause_request_id text,
     cause_traceparent text,
+    begun boolean NOT NULL DEFAULT false,
     PRIMARY KEY (id),
     FOREIGN KEY (cluster_id) REFERENCES clusters(id)
 );

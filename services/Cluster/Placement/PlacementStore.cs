@@ -112,6 +112,16 @@ public sealed class PlacementStore(Database database)
         await ForgetWaitAsync(transaction, reservation.InstallationId, ct);
     }
 
+    /// <summary>Keeps an installation's room in another cluster than before.</summary>
+    public static async Task MoveAsync(
+        DatabaseTransaction transaction, string installationId, string clusterId, string reason, CancellationToken ct)
+    {
+        await transaction.Connection.ExecuteAsync(new CommandDefinition(
+            "UPDATE reservations SET cluster_id = @clusterId, reason = @reason WHERE installation_id = @installationId",
+            new { installationId, clusterId, reason }, transaction.Transaction, cancellationToken: ct));
+        await TellWaitingAsync(transaction, ct);
+    }
+
     /// <summary>Changes what is kept for an installation, which does not wait for room any longer; what it gives back
     /// is told to those who do.</summary>
     public static async Task ResizeAsync(

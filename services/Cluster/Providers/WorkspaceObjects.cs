@@ -26,6 +26,10 @@ public sealed class WorkspaceObjects(
             var ns = await api.Find(WorkspaceNamespace.Resource, NamespaceKey(row), ct);
             if (ns is { IsTerminating: true }) return null;
             RefuseForeign(ns, row);
+            if (row.AppliedGeneration == 0 && !await rows.BeginAsync(row, ct))
+                throw new StepException(
+                    "ROW_TAKEN_OVER", "Another worker, or a newer request, has taken it over.", Fault.World,
+                    retryable: true);
             try
             {
                 return await WriteAsync(api, row, ns, ct);

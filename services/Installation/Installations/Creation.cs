@@ -61,10 +61,11 @@ public sealed class Creation(
     public async Task<InstallationOutcome> StartAsync(Installation row, CancellationToken ct)
     {
         var made = await clusterInstallations.EnsureAsync(row, ct);
-        var known = row with { ClusterInstallation = made.Name };
+        // Before it is begun it may be placed anew, where its first cluster does not do.
+        var known = row with { ClusterInstallation = made.Name, Cluster = made.Cluster };
         return made.State switch
         {
-            PeerStates.Stable => Go(CreationConfiguringDns, $"{made.Name} is stable in {row.Cluster}", known),
+            PeerStates.Stable => Go(CreationConfiguringDns, $"{made.Name} is stable in {made.Cluster}", known),
             PeerStates.CreationFailed or PeerStates.DeletionRequested or PeerStates.DeletionFailed
                 or PeerStates.Deleted => throw PeerErrors.Failed(made.Name, made.State, made.Progress),
             _ => Wait<Installation, InstallationState>(

@@ -1,0 +1,103 @@
+using Cloud.ClusterInstallations;
+using Cloud.Clusters;
+using Cloud.Protos.Cluster.V1;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.Simulator.ApiServers;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+using Proto = Cloud.Protos.Cluster.V1;
+
+namespace Cloud.ClusterTests.ClusterInstallations;
+
+/// <summary>Installations whose cluster went away before anything of them was written there.</summary>
+public sealed class ReplacementTests
+{
+    private static readonly ClusterSettings First = new()
+    {
+        Name = "first", Nodes = 4, Pods = 100, PodStartDelay = TimeSpan.FromMilliseconds(20),
+    };
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task One_that_was_never_begun_goes_with_its_room_to_another_cluster_when_its_own_is_closed()
+    {
+        await using var world = await ClusterWorld.OfAsync(First, First with { Name = "second" });
+        var id = ResourceId.New();
+        var silent = await PlacedInSilentClusterAsync(world, id);
+        var made = await world.CreateAsync(silent.Name, Ct, id);
+        var other = await world.StableClusterAsync("second", Ct);
+
+        await world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Proto.Cluster { Name = silent.Name, AllowInstallations = false },
+                UpdateMask = new() { Paths = { "allow_installations" } },
+            },
+            cancellationToken: Ct);
+
+        var stable = await world.UntilAsync(made.Name, r => r.State == "stable", Ct);
+        Assert.Equal(other.Name, stable.Cluster);
+        var placement = Assert.Single(
+            (await world.Placements.ListPlacementsAsync(new(), cancellationToken: Ct)).Placements);
+        Assert.Equal(other.Name, placement.Cluster);
+        Assert.Null(world.Cluster("first").Api.Get("namespaces", null, id));
+
+        // Whoever still believes that it is in the first cluster gets the same one.
+        Assert.Equal(made.Name, (await world.CreateAsync(silent.Name, Ct, id, epoch: 2)).Name);
+    }
+
+    [Fact]
+    public async Task Its_deletion_does_not_wait_for_a_cluster_in_which_nothing_was_begun()
+    {
+        await using var world = await ClusterWorld.OfAsync(First);
+        var id = ResourceId.New();
+        var silent = await PlacedInSilentClusterAsync(world, id);
+        var made = await world.CreateAsync(silent.Name, Ct, id);
+
+        await world.Installations.DeleteClusterInstallationAsync(
+            new() { Name = made.Name, InstallationEpoch = 2 }, cancellationToken: Ct);
+
+        await world.UntilAsync(made.Name, r => r.State == "deleted", Ct);
+        Assert.Empty((await world.Placements.ListPlacementsAsync(new(), cancellationToken: Ct)).Placements);
+    }
+
+    [Fact]
+    public async Task Whoever_was_about_to_begin_finds_it_moved_and_one_that_was_begun_stays()
+    {
+        await using var world = await ClusterWorld.OfAsync(First, First with { Name = "second" });
+        var (one, another) = (ResourceId.New(), ResourceId.New());
+        var silent = await PlacedInSilentClusterAsync(world, one, another);
+        var moving = await world.CreateAsync(silent.Name, Ct, one);
+        var staying = await world.CreateAsync(silent.Name, Ct, another);
+        await world.StableClusterAsync("second", Ct);
+        var services = world.Service.Services;
+        var store = services.GetRequiredService<ClusterInstallationStore>();
+        var replacement = services.GetRequiredService<Replacement>();
+        var closed = (await services.GetRequiredService<ClusterStore>()
+            .FindAsync(silent.Name.Split('/')[1], Ct))! with { AllowInstallations = false };
+
+        var begun = (await store.FindAsync(staying.Name.Split('/')[1], Ct))!;
+        Assert.True(await store.BeginAsync(begun, Ct));
+        Assert.Null(await replacement.MoveAsync(begun, closed, Ct));
+
+        var seen = (await store.FindAsync(moving.Name.Split('/')[1], Ct))!;
+        Assert.NotNull(await replacement.MoveAsync(seen, closed, Ct));
+        Assert.False(await store.BeginAsync(seen, Ct));
+    }
+
+    /// <summary>A cluster that installations were placed in and that has not answered since.</summary>
+    private static async Task<Proto.Cluster> PlacedInSilentClusterAsync(ClusterWorld world, params string[] ids)
+    {
+        var cluster = await world.StableClusterAsync("first", Ct);
+        foreach (var id in ids) await world.PlaceAsync(Ct, id);
+        await world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Proto.Cluster { Name = cluster.Name },
+                Kubeconfig = world.Kubeconfig("first", server: "http://127.0.0.1:1/"),
+            },
+            cancellationToken: Ct);
+        return await world.ClusterSeenAsync(cluster.Name, Ct, c => !c.Reachable);
+    }
+}
