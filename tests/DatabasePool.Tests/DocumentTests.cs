@@ -20,7 +20,7 @@ public sealed class DocumentTests(PoolWorld world) : IClassFixture<PoolWorld>
         Diagram.Of(new DatabaseServerRules(
             new Registration(null!, null!, null!), new Cloud.DatabaseServers.Deletion())),
         Diagram.Of(new LogicalDatabaseRules(
-            new Creation(null!, null!), new Cloud.LogicalDatabases.Deletion(null!, null!))),
+            new Creation(null!, null!), new Cloud.LogicalDatabases.Deletion(null!, null!, null!))),
     ];
 
     [Theory]

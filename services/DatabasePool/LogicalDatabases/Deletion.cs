@@ -12,7 +12,7 @@ namespace Cloud.LogicalDatabases;
 /// slot free: installations that wait for room are told. A server that does not answer is waited for, since what is on
 /// it cannot be dropped any other way, until somebody has it forgotten.
 /// </summary>
-public sealed class Deletion(OnServer onServer, RoomStore room)
+public sealed class Deletion(OnServer onServer, LogicalDatabaseStore store, RoomStore room)
 {
     /// <summary>deletion-requested.</summary>
     public async Task<Answer> DropAsync(LogicalDatabase row, CancellationToken ct)
@@ -21,6 +21,11 @@ public sealed class Deletion(OnServer onServer, RoomStore room)
         if (server.State is DatabaseServerState.Deleted)
         {
             return Go(Deleted, $"{server.DisplayName} was forgotten with what is on it", row, room.Opened());
+        }
+
+        if (!await store.IsBegunAsync(row.Id, ct))
+        {
+            return Go(Deleted, "nothing of it was begun", row, room.Opened());
         }
 
         return await onServer.ActAsync(row, server, CustomerDatabase.EnsureGoneAsync, ct) is { } wait

@@ -73,6 +73,11 @@ public sealed class LogicalDatabaseStore(Database database)
             cancellationToken: ct)) == 1;
     }
 
+    /// <summary>Whether something of it may be on its server; once a request has moved the row, nobody who read it
+    /// before begins any more.</summary>
+    public Task<bool> IsBegunAsync(string id, CancellationToken ct) =>
+        Database.InTransactionAsync((tx, token) => IsBegunAsync(tx, id, token), ct);
+
     /// <summary>Whether something of it may be on its server. Nobody begins it until the transaction ends.</summary>
     public static Task<bool> IsBegunAsync(DatabaseTransaction tx, string id, CancellationToken ct) =>
         tx.Connection.ExecuteScalarAsync<bool>(new CommandDefinition(

@@ -57,6 +57,16 @@ public sealed class RechoiceTests
     }
 
     [Fact]
+    public async Task Its_deletion_does_not_wait_for_a_server_on_which_nothing_was_begun()
+    {
+        await using var world = new PoolWorld();
+        await world.InitializeAsync();
+        var (_, row) = await CreateOnSilentServerAsync(world);
+
+        await world.DropAsync(row.Name, Ct);
+    }
+
+    [Fact]
     public async Task Whoever_was_about_to_begin_finds_it_moved_and_one_that_was_begun_stays()
     {
         await using var world = new PoolWorld();
