@@ -1,4 +1,5 @@
 using Cloud.DatabaseServers;
+using Cloud.LocalPostgres;
 using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.TestHost;
@@ -88,6 +89,24 @@ public sealed class PoolWorld : IAsyncLifetime
     {
         var server = await Servers.RegisterDatabaseServerAsync(
             await RegistrationAsync(host, ct, maxDatabases, weight), cancellationToken: ct);
+        return await ServerUntilAsync(server.Name, s => s.State == "stable", ct);
+    }
+
+    /// <summary>Registers a server of the test's own and waits until it is stable.</summary>
+    public async Task<Proto.DatabaseServer> RegisterAsync(PostgresProcess own, CancellationToken ct)
+    {
+        var address = new NpgsqlConnectionStringBuilder(own.ConnectionString);
+        var server = await Servers.RegisterDatabaseServerAsync(
+            new()
+            {
+                DatabaseServer = new()
+                {
+                    DisplayName = $"own-{address.Port}", Host = "127.0.0.1", Port = address.Port,
+                    AdminUser = address.Username,
+                },
+                AdminPassword = address.Password,
+            },
+            cancellationToken: ct);
         return await ServerUntilAsync(server.Name, s => s.State == "stable", ct);
     }
 

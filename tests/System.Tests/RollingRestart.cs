@@ -8,7 +8,6 @@ using Cloud.Protos.Metrics.V1;
 using Cloud.TestHost;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Grpc.Net.Client.Configuration;
 using Xunit;
 
 namespace Cloud.System.Tests;
@@ -217,25 +216,5 @@ public sealed class RollingRestart(RunningWorld world)
 
     private GrpcChannel Channel(int port) => GrpcChannel.ForAddress(
         $"http://{world.Channel(port).Target}",
-        new GrpcChannelOptions
-        {
-            ServiceConfig = new ServiceConfig
-            {
-                MethodConfigs =
-                {
-                    new MethodConfig
-                    {
-                        Names = { MethodName.Default },
-                        RetryPolicy = new RetryPolicy
-                        {
-                            MaxAttempts = 4,
-                            InitialBackoff = TimeSpan.FromMilliseconds(100),
-                            MaxBackoff = TimeSpan.FromSeconds(1),
-                            BackoffMultiplier = 4,
-                            RetryableStatusCodes = { StatusCode.Unavailable },
-                        },
-                    },
-                },
-            },
-        });
+        new GrpcChannelOptions { ServiceConfig = NormalRetries.Config });
 }

@@ -18,12 +18,12 @@ internal sealed class Ports
     private const int FirstTaken = 32_000;
 
     private readonly HashSet<int> _given = [];
-    private readonly ConcurrentDictionary<(IResource Resource, int Replica, string Endpoint), int> _targets = [];
-    private readonly ConcurrentDictionary<(IResource Resource, int Replica, string Endpoint), bool> _random = [];
+    private readonly ConcurrentDictionary<(IResource Resource, int Replica, string Endpoint), Target> _targets = [];
 
     public List<ProxiedEndpoint> Proxied { get; } = [];
 
-    public int TargetOf(IResource resource, int replica, string endpoint) => _targets[(resource, replica, endpoint)];
+    public int TargetOf(IResource resource, int replica, string endpoint) =>
+        _targets[(resource, replica, endpoint)].Port;
 
     /// <param name="resource">Whose endpoints.</param>
     /// <param name="replicas">How many copies will listen.</param>
@@ -39,8 +39,7 @@ internal sealed class Ports
             for (var replica = 0; replica < replicas; replica++)
             {
                 var wishedTarget = direct ? port : replicas == 1 ? endpoint.TargetPort : null;
-                _targets[(resource, replica, endpoint.Name)] = wishedTarget ?? Free();
-                _random[(resource, replica, endpoint.Name)] = wishedTarget is null;
+                _targets[(resource, replica, endpoint.Name)] = new(wishedTarget ?? Free(), wishedTarget is null);
             }
 
             if (!direct)
@@ -53,9 +52,12 @@ internal sealed class Ports
     /// <summary>Chooses a replica's random ports again.</summary>
     public void ChooseAgain(IResource resource, int replica)
     {
-        foreach (var (key, _) in _random.Where(r => r.Value && r.Key.Resource == resource && r.Key.Replica == replica))
+        foreach (var (key, target) in _targets)
         {
-            _targets[key] = Free();
+            if (target.IsRandom && key.Resource == resource && key.Replica == replica)
+            {
+                _targets[key] = target with { Port = Free() };
+            }
         }
     }
 
@@ -84,6 +86,9 @@ internal sealed class Ports
             }
         }
     }
+
+    /// <summary>The port a replica is told, and whether any other would do.</summary>
+    private sealed record Target(int Port, bool IsRandom);
 
     internal sealed record ProxiedEndpoint(IResource Resource, EndpointAnnotation Endpoint, int Port);
 }

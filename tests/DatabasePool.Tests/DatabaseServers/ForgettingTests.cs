@@ -5,7 +5,6 @@ using Cloud.ServiceDefaults.Storage;
 using Cloud.TestHost;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.DatabasePool.V1;
 
@@ -24,7 +23,7 @@ public sealed class ForgettingTests(PoolWorld world) : IClassFixture<PoolWorld>
     {
         using var files = new TemporaryDirectory();
         var own = await PostgresServer.StartAsync(files.Path, PostgresProcess.FreePort(), Ct);
-        var server = await RegisterAsync(own);
+        var server = await world.RegisterAsync(own, Ct);
         var (one, other) = (ResourceId.New(), ResourceId.New());
         var leaving = await world.StableDatabaseAsync(one, Ct);
         var living = await world.StableDatabaseAsync(other, Ct);
@@ -55,7 +54,7 @@ public sealed class ForgettingTests(PoolWorld world) : IClassFixture<PoolWorld>
         using var files = new TemporaryDirectory();
         await using var own = await PostgresServer.StartAsync(files.Path, PostgresProcess.FreePort(), Ct);
         await using var second = world.Start();
-        var server = await RegisterAsync(own);
+        var server = await world.RegisterAsync(own, Ct);
         var row = await world.Service.Services.GetRequiredService<DatabaseServerStore>()
             .FindAsync(server.Name.Split('/')[1], Ct);
         foreach (var services in (IServiceProvider[])[world.Service.Services, second.Services])
@@ -78,23 +77,6 @@ public sealed class ForgettingTests(PoolWorld world) : IClassFixture<PoolWorld>
         own.ConnectionString,
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cloud-database-pool'",
         Ct);
-
-    private async Task<Proto.DatabaseServer> RegisterAsync(PostgresProcess own)
-    {
-        var address = new NpgsqlConnectionStringBuilder(own.ConnectionString);
-        var server = await world.Servers.RegisterDatabaseServerAsync(
-            new()
-            {
-                DatabaseServer = new()
-                {
-                    DisplayName = $"own-{address.Port}", Host = "127.0.0.1", Port = address.Port,
-                    AdminUser = address.Username,
-                },
-                AdminPassword = address.Password,
-            },
-            cancellationToken: Ct);
-        return await world.ServerUntilAsync(server.Name, s => s.State == "stable", Ct);
-    }
 
     private AsyncUnaryCall<Proto.DatabaseServer> ForgetAsync(Proto.DatabaseServer server) =>
         world.Servers.DeleteDatabaseServerAsync(new() { Name = server.Name, Force = true }, cancellationToken: Ct);

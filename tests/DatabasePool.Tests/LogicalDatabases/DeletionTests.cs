@@ -60,7 +60,7 @@ public sealed class DeletionTests(PoolWorld world) : IClassFixture<PoolWorld>
         using var files = new TemporaryDirectory();
         var port = PostgresProcess.FreePort();
         var own = await PostgresServer.StartAsync(files.Path, port, Ct);
-        var server = await RegisterAsync(own);
+        var server = await world.RegisterAsync(own, Ct);
         var id = ResourceId.New();
         var database = await world.StableDatabaseAsync(id, Ct);
         await own.DisposeAsync();
@@ -92,23 +92,6 @@ public sealed class DeletionTests(PoolWorld world) : IClassFixture<PoolWorld>
         Assert.False(await CustomerServer.AskAsync<bool>(
             back.ConnectionString, $"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'user_{id}')", Ct));
         await LetGoAsync(server);
-    }
-
-    private async Task<Proto.DatabaseServer> RegisterAsync(PostgresProcess own)
-    {
-        var address = new NpgsqlConnectionStringBuilder(own.ConnectionString);
-        var server = await world.Servers.RegisterDatabaseServerAsync(
-            new()
-            {
-                DatabaseServer = new()
-                {
-                    DisplayName = $"own-{address.Port}", Host = "127.0.0.1", Port = address.Port,
-                    AdminUser = address.Username,
-                },
-                AdminPassword = address.Password,
-            },
-            cancellationToken: Ct);
-        return await world.ServerUntilAsync(server.Name, s => s.State == "stable", Ct);
     }
 
     private async Task LetGoAsync(Proto.DatabaseServer server)

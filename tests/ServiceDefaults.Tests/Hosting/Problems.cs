@@ -3,10 +3,10 @@ using Cloud.Protos.Metrics.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Google.Rpc;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Grpc.Net.Client.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -159,28 +159,9 @@ public sealed class Problems
             configure: services => services.AddSingleton<Func<ServerCallContext, Task>>(_ => Task.CompletedTask),
             map: app => app.MapGrpcService<Fleet>());
         using var resent = new SentAgain(process.Handler);
-        using var channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = resent,
-            ServiceConfig = new ServiceConfig
-            {
-                MethodConfigs =
-                {
-                    new MethodConfig
-                    {
-                        Names = { MethodName.Default },
-                        RetryPolicy = new RetryPolicy
-                        {
-                            MaxAttempts = 2,
-                            InitialBackoff = TimeSpan.FromMilliseconds(1),
-                            MaxBackoff = TimeSpan.FromMilliseconds(1),
-                            BackoffMultiplier = 1,
-                            RetryableStatusCodes = { StatusCode.Unavailable },
-                        },
-                    },
-                },
-            },
-        });
+        using var channel = GrpcChannel.ForAddress(
+            "http://localhost",
+            new GrpcChannelOptions { HttpHandler = resent, ServiceConfig = NormalRetries.Config });
         await new FleetService.FleetServiceClient(channel).GetFleetStatusAsync(new(), cancellationToken: Ct);
         Assert.Equal(["14", null], resent.Statuses);
     }
