@@ -8,7 +8,8 @@ namespace Cloud.Cli;
 /// </summary>
 internal sealed class NamedCaller(CallInvoker inner) : CallInvoker
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    /// <summary>Longest wait for one answer.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     // A header holds ASCII alone, and people's names more than that.
     private static readonly string Actor =

@@ -46,6 +46,13 @@ internal static class Errors
             return;
         }
 
+        if (status is null && error.StatusCode == StatusCode.DeadlineExceeded)
+        {
+            Screen.Problem($"The cloud did not answer within {NamedCaller.Patience.TotalSeconds:0} s.");
+            Hint("What was asked may still take effect; look how it stands before asking again.");
+            return;
+        }
+
         var violations = status?.GetDetail<BadRequest>()?.FieldViolations ?? [];
         if (violations.Count == 0)
         {

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.TestHost;
 using Xunit;
@@ -39,6 +41,19 @@ public sealed class CliTests(WebhookWorld world) : IClassFixture<WebhookWorld>
         Assert.Contains("webhooks/", error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_service_that_takes_a_call_and_never_answers_is_said_to()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+
+        var (exitCode, _, error) = await CloudAsync(
+            ((IPEndPoint)silent.LocalEndpoint).Port, "why", $"webhooks/{ResourceId.New()}");
+
+        Assert.Equal(5, exitCode);
+        Assert.Contains("did not answer within 15 s", error, StringComparison.Ordinal);
+    }
+
     private async Task<string> RunAsync(params string[] words)
     {
         var (exitCode, output, error) = await CloudAsync(words);
@@ -47,9 +62,11 @@ public sealed class CliTests(WebhookWorld world) : IClassFixture<WebhookWorld>
     }
 
     /// <summary>Runs the program against the service.</summary>
-    private async Task<(int ExitCode, string Output, string Error)> CloudAsync(params string[] words)
+    private Task<(int ExitCode, string Output, string Error)> CloudAsync(params string[] words) =>
+        CloudAsync(new Uri(world.Service.AsPeer("metrics")["services:metrics:grpc:0"]!).Port, words);
+
+    private static async Task<(int ExitCode, string Output, string Error)> CloudAsync(int port, params string[] words)
     {
-        var port = new Uri(world.Service.AsPeer("metrics")["services:metrics:grpc:0"]!).Port;
         var program = Path.Combine(AppContext.BaseDirectory, "..", "..", "Cli", "debug", "cloud.dll");
         using var process = Process.Start(new ProcessStartInfo("dotnet", ["exec", program, .. words])
         {
