@@ -103,12 +103,15 @@ public sealed class Life
         return reply;
     }
 
-    /// <summary>Asks something; when the process that serves it dies, asks the same again.</summary>
+    /// <summary>Asks something. When the process that serves it dies, asks the same again; so too, after a while, when
+    /// it is told to: sleepers of other lives may hold all of a server's turns.</summary>
     /// <param name="verb">What is asked, for the names of places.</param>
     public async Task<T> AskAsync<T>(
         string verb, Func<CancellationToken, AsyncUnaryCall<T>> ask, CancellationToken ct)
     {
         Asking = verb;
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(Patience);
         while (true)
         {
             try
@@ -118,6 +121,12 @@ public sealed class Life
             catch (RpcException) when (TakeRequestDied())
             {
                 Note($"the process that was asked to {verb} died; it is asked again");
+            }
+            catch (RpcException e) when (
+                e.StatusCode == StatusCode.Unavailable && !patience.IsCancellationRequested)
+            {
+                Note($"asked to {verb}: {e.Status.Detail}");
+                await Task.Delay(NudgeAfter, TimeProvider.System, ct);
             }
         }
     }
