@@ -58,11 +58,16 @@ public sealed class WatchClient : IDisposable
     internal WatchClient(TimeSpan sendWithin, TimeProvider time, Action leave) =>
         (_sendWithin, _time, _leave) = (sendWithin, time, leave);
 
-    /// <summary>Waits until the client has taken a message, but not for longer than
+    /// <summary>Sends a message and waits until the client has taken it, but not for longer than
     /// <see cref="WatchOptions.SendWithin"/>. Nothing is queued for it meanwhile.</summary>
+    /// <param name="send">Writes the message. It gets no token: one that fires while gRPC writes, as that of a stop
+    /// does, resets the whole stream, and the client never hears why it ended.</param>
+    /// <param name="ct">Ends the waiting.</param>
     /// <exception cref="ProblemException"><c>WATCHER_TOO_SLOW</c> (ResourceExhausted).</exception>
-    public async Task TakenAsync(Task sending, CancellationToken ct)
+    public async Task SendAsync(Func<Task> send, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
+        var sending = send();
         if (sending.IsCompletedSuccessfully)
         {
             return;

@@ -33,14 +33,15 @@ public sealed class WatchStreams(
     /// <summary>Streams until the client goes or one of the ends above.</summary>
     /// <param name="noun">What is watched.</param>
     /// <param name="resumeToken">From an earlier message of such a stream; empty begins with a snapshot.</param>
-    /// <param name="send">Copies a message into the noun's own and writes it.</param>
+    /// <param name="send">Copies a message into the noun's own and writes it; see <see cref="WatchClient.SendAsync"/>
+    /// for why it gets no token.</param>
     /// <param name="ct">The client's.</param>
     /// <exception cref="ProblemException">As above, and <c>RESUME_TOKEN_INVALID</c>, <c>TOO_MANY_WATCHES</c>.
     /// </exception>
     public async Task RunAsync<TRow, TResource>(
         Watched<TRow, TResource> noun,
         string resumeToken,
-        Func<WatchMessage<TResource>, CancellationToken, Task> send,
+        Func<WatchMessage<TResource>, Task> send,
         CancellationToken ct)
         where TRow : StoredRow
         where TResource : class, IMessage<TResource>
@@ -49,7 +50,7 @@ public sealed class WatchStreams(
         using var client = clients.Enter(noun.Noun);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, lifetime.ApplicationStopping);
         var stream = new Stream<TRow, TResource>(
-            noun, feed, time, (message, token) => client.TakenAsync(send(message, token), token));
+            noun, feed, time, (message, token) => client.SendAsync(() => send(message), token));
         try
         {
             var position = resumed ?? await stream.SendSnapshotAsync(either.Token);

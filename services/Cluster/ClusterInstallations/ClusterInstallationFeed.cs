@@ -28,13 +28,12 @@ public sealed class ClusterInstallationFeed(ClusterInstallationStore store, Watc
                 Matches = (resource, _) => request.Cluster.Length == 0 || resource.Cluster == request.Cluster,
             },
             request.ResumeToken,
-            (message, token) => stream.WriteAsync(
+            message => stream.WriteAsync(
                 new()
                 {
                     Kind = message.Kind, ClusterInstallation = message.Resource,
                     PreviousState = message.PreviousState, Reason = message.Reason, ResumeToken = message.ResumeToken,
-                },
-                token),
+                }),
             ct);
     }
 }

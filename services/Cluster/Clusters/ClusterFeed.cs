@@ -24,12 +24,11 @@ public sealed class ClusterFeed(ClusterStore store, ClusterViews views, WatchStr
         streams.RunAsync(
             _clusters,
             request.ResumeToken,
-            (message, token) => stream.WriteAsync(
+            message => stream.WriteAsync(
                 new()
                 {
                     Kind = message.Kind, Cluster = message.Resource, PreviousState = message.PreviousState,
                     Reason = message.Reason, ResumeToken = message.ResumeToken,
-                },
-                token),
+                }),
             ct);
 }

@@ -32,13 +32,12 @@ public sealed class DatabaseServerWatch(DatabaseServerStore store, WatchStreams 
         streams.RunAsync(
             _servers,
             request.ResumeToken,
-            (message, token) => stream.WriteAsync(
+            message => stream.WriteAsync(
                 new()
                 {
                     Kind = message.Kind, DatabaseServer = message.Resource, PreviousState = message.PreviousState,
                     Reason = message.Reason, ResumeToken = message.ResumeToken,
-                },
-                token),
+                }),
             ct);
 
     private static string IdOf(string name) => name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..];

@@ -29,13 +29,12 @@ public sealed class LogicalDatabaseWatch(LogicalDatabaseStore store, WatchStream
                 Matches = (resource, _) => serverId is null || resource.DatabaseServer == server,
             },
             request.ResumeToken,
-            (message, token) => stream.WriteAsync(
+            message => stream.WriteAsync(
                 new()
                 {
                     Kind = message.Kind, LogicalDatabase = message.Resource, PreviousState = message.PreviousState,
                     Reason = message.Reason, ResumeToken = message.ResumeToken,
-                },
-                token),
+                }),
             ct);
     }
 }

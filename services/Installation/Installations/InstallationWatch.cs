@@ -25,13 +25,12 @@ public sealed class InstallationWatch(InstallationStore store, InstallationMessa
                 Matches = filter.Matches,
             },
             request.ResumeToken,
-            (message, token) => stream.WriteAsync(
+            message => stream.WriteAsync(
                 new()
                 {
                     Kind = message.Kind, Installation = message.Resource, PreviousState = message.PreviousState,
                     Reason = message.Reason, ResumeToken = message.ResumeToken,
-                },
-                token),
+                }),
             ct);
     }
 }

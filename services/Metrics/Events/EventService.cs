@@ -74,13 +74,11 @@ public sealed class EventService(
             throw Problem.Unavailable("STOPPING", "This replica stops: resume with the newest token.", RetryAfterStop);
         }
 
-        Task SendAsync(RecordedEvent? e, long sequence, CancellationToken ct) => client.TakenAsync(
-            responseStream.WriteAsync(
-                new Proto.WatchEventsResponse
-                {
-                    Event = e?.ToProto(), Sequence = sequence, ResumeToken = TokenOf(sequence, hash),
-                },
-                ct),
+        Task SendAsync(RecordedEvent? e, long sequence, CancellationToken ct) => client.SendAsync(
+            () => responseStream.WriteAsync(new Proto.WatchEventsResponse
+            {
+                Event = e?.ToProto(), Sequence = sequence, ResumeToken = TokenOf(sequence, hash),
+            }),
             ct);
     }
 

@@ -30,13 +30,12 @@ public sealed class WebhookWatch(WebhookStore store, DeliveryStore deliveries, W
         streams.RunAsync(
             _webhooks,
             request.ResumeToken,
-            (message, token) => stream.WriteAsync(
+            message => stream.WriteAsync(
                 new()
                 {
                     Kind = message.Kind, Webhook = message.Resource, PreviousState = message.PreviousState,
                     Reason = message.Reason, ResumeToken = message.ResumeToken,
-                },
-                token),
+                }),
             ct);
 
     private static string IdOf(string name) => name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..];

@@ -1,11 +1,15 @@
 using System.Diagnostics.Metrics;
 using System.Threading.Channels;
+using Cloud.Protos.Metrics.V1;
 using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
 using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -88,6 +92,33 @@ public sealed class Watches
     }
 
     [Fact]
+    public async Task A_stop_in_the_middle_of_a_message_is_said_to_its_client()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var writing = new Writing();
+        var process = await depot.StartAsync(
+            Ct,
+            configure: services => services.AddSingleton(writing),
+            map: app => app.MapGrpcService<LargeMessages>());
+        using var channel = GrpcChannel.ForAddress(
+            "http://localhost", new GrpcChannelOptions { HttpHandler = process.Handler });
+        using var call = new EventService.EventServiceClient(channel).WatchEvents(new(), cancellationToken: Ct);
+        await writing.Begun.Task.WaitAsync(Ct);
+        var stopped = process.StopAsync(Ct);
+
+        var end = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (await call.ResponseStream.MoveNext(Ct))
+            {
+                // The message that was on its way, and what may follow it.
+            }
+        });
+        Assert.Equal("STOPPING", end.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason);
+        Assert.Equal(StatusCode.Unavailable, end.StatusCode);
+        await stopped;
+    }
+
+    [Fact]
     public async Task A_client_that_does_not_take_its_messages_is_let_go()
     {
         await using var depot = await Depot.OpenAsync(Ct);
@@ -129,6 +160,42 @@ public sealed class Watches
     private static (WatchKind Kind, string? Address) Told(WatchMessage<StringValue> message) =>
         (message.Kind, message.Resource?.Value);
 
+    private static Watched<Parcel, StringValue> Parcels(ParcelStore store, string? address) =>
+        new(store.Noun, StringValue.Parser)
+        {
+            FilterHash = PageToken.HashOf(address),
+            Page = (after, limit, ct) => store.ListAsync(address, after, limit, ct),
+            Show = ParcelStore.Shown,
+            Matches = (shown, _) => address is null || shown.Value == address,
+        };
+
+    /// <summary>When a message is so large that its client must read before it is written.</summary>
+    private sealed class Writing
+    {
+        public TaskCompletionSource Begun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>The stream of parcels as gRPC carries it.</summary>
+    private sealed class LargeMessages(ParcelStore store, WatchStreams streams, Writing writing)
+        : EventService.EventServiceBase
+    {
+        private static readonly string Padding = new('x', 1_000_000);
+
+        public override Task WatchEvents(
+            WatchEventsRequest request, IServerStreamWriter<WatchEventsResponse> stream, ServerCallContext context) =>
+            streams.RunAsync(
+                Parcels(store, null),
+                "",
+                message =>
+                {
+                    var written = stream.WriteAsync(
+                        new() { Event = new() { Reason = Padding }, ResumeToken = message.ResumeToken });
+                    writing.Begun.TrySetResult();
+                    return written;
+                },
+                context.CancellationToken);
+    }
+
     /// <summary>A client of a stream of parcels: takes messages when it is asked for them.</summary>
     private sealed class Client : IAsyncDisposable
     {
@@ -142,16 +209,8 @@ public sealed class Watches
         public Client(ParcelProcess process, string resumeToken = "", string? address = null, bool isStuck = false)
         {
             _isStuck = isStuck;
-            var store = process.Store;
-            var parcels = new Watched<Parcel, StringValue>(store.Noun, StringValue.Parser)
-            {
-                FilterHash = PageToken.HashOf(address),
-                Page = (after, limit, ct) => store.ListAsync(address, after, limit, ct),
-                Show = ParcelStore.Shown,
-                Matches = (shown, _) => address is null || shown.Value == address,
-            };
             _stream = Task.Run(() => process.Services.GetRequiredService<WatchStreams>().RunAsync(
-                parcels, resumeToken, SendAsync, _gone.Token));
+                Parcels(process.Store, address), resumeToken, SendAsync, _gone.Token));
         }
 
         public Task<WatchMessage<StringValue>> NextAsync() => _messages.Reader.ReadAsync(Ct).AsTask();
@@ -165,14 +224,14 @@ public sealed class Watches
             _gone.Dispose();
         }
 
-        private async Task SendAsync(WatchMessage<StringValue> message, CancellationToken ct)
+        private async Task SendAsync(WatchMessage<StringValue> message)
         {
             if (_isStuck)
             {
-                await new TaskCompletionSource().Task.WaitAsync(ct);
+                await new TaskCompletionSource().Task.WaitAsync(_gone.Token);
             }
 
-            await _messages.Writer.WriteAsync(message, ct);
+            await _messages.Writer.WriteAsync(message, _gone.Token);
         }
     }
 
