@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Cloud.Simulator.ApiServers.CustomResources;
 using Cloud.Simulator.ApiServers.Defaulting;
@@ -101,20 +100,12 @@ public sealed class ApiServer : IClusterApi, IDisposable
         });
 
     /// <inheritdoc />
-    public async IAsyncEnumerable<WatchEvent> Watch(string resource, [EnumeratorCancellation] CancellationToken ct)
+    public IDisposable Watch(string resource, Action<WatchEvent> hear)
     {
         var type = TypeOf(resource, out _);
-        var (follower, view) = Store.Follow(type.StorageKey, ns: null, bounded: false);
-        using (follower)
-        {
-            foreach (var obj in view.From(null))
-                yield return new WatchEvent("ADDED", Representation.Of(type, obj).ToJson());
-            await foreach (var change in follower.Changes.ReadAllAsync(ct))
-            {
-                var happened = change.Deleted ? "DELETED" : change.Before is null ? "ADDED" : "MODIFIED";
-                yield return new WatchEvent(happened, Representation.Of(type, change.After).ToJson());
-            }
-        }
+        return Store.Listen(type.StorageKey, change => hear(new WatchEvent(
+            change.Deleted ? "DELETED" : change.Before is null ? "ADDED" : "MODIFIED",
+            new Lazy<JsonObject>(() => Representation.Of(type, change.After).ToJson()))));
     }
 
     /// <inheritdoc />

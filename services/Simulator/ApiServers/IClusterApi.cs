@@ -47,11 +47,14 @@ public interface IClusterApi
         long? gracePeriodSeconds = null);
 
     /// <summary>
-    /// The present objects as ADDED, then every change in order, without gaps, until <paramref name="ct"/> is
-    /// cancelled.
+    /// Tells of every change from now on, in order, without gaps, until the answer is disposed. Each is told within the
+    /// write that made it, before that returns: whoever hears it notes it for later, and neither waits nor writes.
     /// </summary>
-    IAsyncEnumerable<WatchEvent> Watch(string resource, CancellationToken ct);
+    IDisposable Watch(string resource, Action<WatchEvent> hear);
 }
 
-/// <summary>A change of one object: <c>ADDED</c>, <c>MODIFIED</c> or <c>DELETED</c>.</summary>
-public sealed record WatchEvent(string Type, JsonObject Object);
+/// <summary>
+/// A change of one object: <c>ADDED</c>, <c>MODIFIED</c> or <c>DELETED</c>. The object is copied when it is first read,
+/// so that no write waits for that.
+/// </summary>
+public sealed record WatchEvent(string Type, Lazy<JsonObject> Object);

@@ -34,7 +34,7 @@ public sealed class ClusterControllers : IAsyncDisposable
         var names = new RandomNames(random);
         var events = new EventRecorder(_loop, _objects, names, logger);
         var scope = new ControllerScope(cluster.Settings, _loop, _objects, events, names, logger);
-        _feed = new ObjectFeed(cluster.Api, _loop, _objects, logger);
+        _feed = new ObjectFeed(cluster.Api, _loop, _objects);
         _runtime = new PodRuntime(scope, settings, Controls, programs);
         _nodes = new NodeController(scope);
         _volumes = new VolumeController(scope);
@@ -91,7 +91,7 @@ public sealed class ClusterControllers : IAsyncDisposable
         if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
         await _stop.CancelAsync();
         await _running;
-        await _feed.DisposeAsync();
+        _feed.Dispose();
         await _loop.DisposeAsync();
         _stop.Dispose();
     }

@@ -104,7 +104,7 @@ public static class WatchRequests
         private async Task FromPresentAsync(IBufferWriter<byte> to, long atLeast, CancellationToken ct)
         {
             var store = request.Server.Store;
-            var (follower, view) = store.Follow(request.Type.StorageKey, selection.Namespace, bounded: true);
+            var (follower, view) = store.Follow(request.Type.StorageKey, selection.Namespace);
             using (follower)
             {
                 if (atLeast > view.Revision)
@@ -124,7 +124,7 @@ public static class WatchRequests
         private async Task FromRevisionAsync(IBufferWriter<byte> to, long revision, CancellationToken ct)
         {
             var (follower, missed, floor) =
-                request.Server.Store.FollowAfter(request.Type.StorageKey, selection.Namespace, revision, bounded: true);
+                request.Server.Store.FollowAfter(request.Type.StorageKey, selection.Namespace, revision);
             using (follower)
             {
                 if (follower is null)

@@ -3,30 +3,27 @@ using System.Threading.Channels;
 namespace Cloud.Simulator.ApiServers.Storage;
 
 /// <summary>
-/// One reader of the changes of a kind, from a moment on, in order and without gaps.
+/// One reader over HTTP of the changes of a kind, from a moment on, in order and without gaps.
 /// </summary>
 /// <remarks>
-/// A reader over HTTP that stays <see cref="Backlog"/> changes behind is cut off, as a real server does: its channel
-/// completes and the client watches again. A reader in process is never cut off.
+/// One that stays <see cref="Backlog"/> changes behind is cut off, as a real server does: its channel completes and
+/// the client watches again. Who reads in process is a <see cref="Listener"/>, which is never cut off.
 /// </remarks>
 public sealed class Follower : IDisposable
 {
-    /// <summary>How many changes a reader over HTTP may be behind.</summary>
+    /// <summary>How many changes a reader may be behind.</summary>
     private const int Backlog = 10_000;
 
-    private readonly Channel<Change> _channel;
+    private readonly Channel<Change> _channel =
+        Channel.CreateBounded<Change>(new BoundedChannelOptions(Backlog) { SingleReader = true });
+
     private readonly string? _namespace;
     private readonly Action<Follower> _leave;
-    private readonly bool _bounded;
 
-    internal Follower(string? ns, bool bounded, Action<Follower> leave)
+    internal Follower(string? ns, Action<Follower> leave)
     {
         _namespace = ns;
         _leave = leave;
-        _bounded = bounded;
-        _channel = bounded
-            ? Channel.CreateBounded<Change>(new BoundedChannelOptions(Backlog) { SingleReader = true })
-            : Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
     }
 
     /// <summary>The changes; completes when the reader was too slow.</summary>
@@ -39,11 +36,8 @@ public sealed class Follower : IDisposable
         if (!_channel.Writer.TryWrite(change)) _channel.Writer.TryComplete();
     }
 
-    /// <summary>Cuts a reader over HTTP off; what it has not read yet it still gets.</summary>
-    internal void Cut()
-    {
-        if (_bounded) _channel.Writer.TryComplete(new FollowerCutException());
-    }
+    /// <summary>Cuts the reader off; what it has not read yet it still gets.</summary>
+    internal void Cut() => _channel.Writer.TryComplete(new FollowerCutException());
 
     public void Dispose()
     {

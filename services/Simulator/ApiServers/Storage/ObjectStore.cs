@@ -104,12 +104,12 @@ public sealed class ObjectStore : IDisposable
     /// <summary>
     /// Follows a kind from now on. Returns the objects as of the same moment, so that nothing falls in between.
     /// </summary>
-    public (Follower Follower, ShelfView View) Follow(string key, string? ns, bool bounded)
+    public (Follower Follower, ShelfView View) Follow(string key, string? ns)
     {
         lock (Gate)
         {
             var shelf = ShelfOf(key);
-            return (Join(shelf, ns, bounded), new ShelfView(shelf.Objects, _revision));
+            return (Join(shelf, ns), new ShelfView(shelf.Objects, _revision));
         }
     }
 
@@ -118,7 +118,7 @@ public sealed class ObjectStore : IDisposable
     /// <c>Floor</c> then says how far back it goes.
     /// </summary>
     public (Follower? Follower, IReadOnlyList<Change> Missed, long Floor) FollowAfter(
-        string key, string? ns, long revision, bool bounded)
+        string key, string? ns, long revision)
     {
         lock (Gate)
         {
@@ -126,8 +126,21 @@ public sealed class ObjectStore : IDisposable
             if (revision < shelf.History.Floor) return (null, [], shelf.History.Floor);
             var missed = shelf.History.After(revision);
             if (ns is not null) missed = [.. missed.Where(c => c.After.Namespace == ns)];
-            return (Join(shelf, ns, bounded), missed, shelf.History.Floor);
+            return (Join(shelf, ns), missed, shelf.History.Floor);
         }
+    }
+
+    /// <summary>
+    /// Tells of every change of a kind from now on, under the store's gate, so in order and before the write returns.
+    /// </summary>
+    public IDisposable Listen(string key, Action<Change> hear)
+    {
+        var listener = new Listener(hear, left =>
+        {
+            lock (Gate) ShelfOf(key).Listeners = ShelfOf(key).Listeners.Remove(left);
+        });
+        lock (Gate) ShelfOf(key).Listeners = ShelfOf(key).Listeners.Add(listener);
+        return listener;
     }
 
     /// <summary>Forgets all history: watches that begin at an older revision are told 410 Gone.</summary>
@@ -150,9 +163,9 @@ public sealed class ObjectStore : IDisposable
 
     public void Dispose() => _journal?.Dispose();
 
-    private Follower Join(Shelf shelf, string? ns, bool bounded)
+    private Follower Join(Shelf shelf, string? ns)
     {
-        var follower = new Follower(ns, bounded, left =>
+        var follower = new Follower(ns, left =>
         {
             lock (Gate) shelf.Followers = shelf.Followers.Remove(left);
         });

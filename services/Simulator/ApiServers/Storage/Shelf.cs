@@ -47,6 +47,8 @@ internal sealed class Shelf(string key, int historyCapacity, long floor)
 
     public ImmutableList<Follower> Followers { get; set; } = [];
 
+    public ImmutableList<Listener> Listeners { get; set; } = [];
+
     public ObjectIndex Objects => _objects;
 
     public StoredObject? Find(string? ns, string name) =>
@@ -73,6 +75,7 @@ internal sealed class Shelf(string key, int historyCapacity, long floor)
     {
         History.Add(change);
         foreach (var follower in Followers) follower.Offer(change);
+        foreach (var listener in Listeners) listener.Hear(change);
     }
 
     private static ObjectIndex With(
