@@ -53,11 +53,11 @@ public sealed class OperatorDouble : IAsyncDisposable
     {
         try
         {
-            await foreach (var change in _api.Watch(Definitions, _ending.Token))
-                if (change.Object["metadata"]!["name"]!.GetValue<string>() == Resources
-                    && change.Object["status"]?["conditions"] is JsonArray { Count: > 0 }) break;
-            await foreach (var change in _api.Watch(Resources, _ending.Token))
-                if (change.Type != "DELETED") Report(change.Object);
+            await foreach (var change in _api.FollowAsync(Definitions, _ending.Token))
+                if (change.Object.Value["metadata"]!["name"]!.GetValue<string>() == Resources
+                    && change.Object.Value["status"]?["conditions"] is JsonArray { Count: > 0 }) break;
+            await foreach (var change in _api.FollowAsync(Resources, _ending.Token))
+                if (change.Type != "DELETED") Report(change.Object.Value);
         }
         catch (OperationCanceledException) when (_ending.IsCancellationRequested)
         {

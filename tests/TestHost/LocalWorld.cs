@@ -31,11 +31,12 @@ public sealed class LocalWorld : IAsyncDisposable
     private readonly Lines _output = new();
     private readonly List<GrpcChannel> _channels = [];
     private readonly GuardedProcess _program;
+    private readonly FileStream _claim;
     private readonly int _offset;
 
     private LocalWorld(string appHost)
     {
-        _offset = FreeOffset();
+        (_offset, _claim) = FreeOffset();
         _program = GuardedProcess.Start(
             new ProgramStart("dotnet", "exec", appHost)
             {
@@ -127,6 +128,7 @@ public sealed class LocalWorld : IAsyncDisposable
         _channels.ForEach(channel => channel.Dispose());
         await _program.StopAsync();
         await _program.DisposeAsync();
+        await _claim.DisposeAsync();
         var left = Processes();
         if (left.Count > 0)
         {
@@ -138,12 +140,36 @@ public sealed class LocalWorld : IAsyncDisposable
 
     private Uri Address(int port) => new($"http://127.0.0.1:{port + _offset}");
 
-    /// <summary>Below the ports that tests hand out as free, and none that another world stands on.</summary>
-    private static int FreeOffset()
+    /// <summary>
+    /// Below the ports that tests hand out as free, and none that another world stands on or, held by a locked file,
+    /// is about to.
+    /// </summary>
+    private static (int Offset, FileStream Claim) FreeOffset()
     {
         var taken = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(l => l.Port).ToHashSet();
-        return Enumerable.Range(0, 6).Select(n => 3_000 + (n * 1_500)).First(offset =>
-            !taken.Any(port => port - offset is (>= FirstPort and <= LastPort) or IngressPort));
+        foreach (var offset in Enumerable.Range(0, 6).Select(n => 3_000 + (n * 1_500)))
+        {
+            if (!taken.Any(port => port - offset is (>= FirstPort and <= LastPort) or IngressPort)
+                && Claim(offset) is { } claim)
+            {
+                return (offset, claim);
+            }
+        }
+
+        throw new InvalidOperationException("Six worlds run on this machine already; there are no ports for another.");
+    }
+
+    private static FileStream? Claim(int offset)
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"cloud-world-{offset}.lock");
+        try
+        {
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Collects what the program prints and tells when a line appears.</summary>

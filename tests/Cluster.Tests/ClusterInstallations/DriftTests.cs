@@ -92,9 +92,9 @@ public sealed class DriftTests(ClusterWorld world) : IClassFixture<ClusterWorld>
             """)!.AsObject(), "late");
 
         using var patience = new CancellationTokenSource(ClusterWorld.Patience);
-        await foreach (var change in Api.Watch("namespaces", patience.Token))
+        await foreach (var change in Api.FollowAsync("namespaces", patience.Token))
         {
-            var name = change.Object["metadata"]!["name"]!.GetValue<string>();
+            var name = change.Object.Value["metadata"]!["name"]!.GetValue<string>();
             if (change.Type == "DELETED" && name == made.Namespace) break;
         }
     }
