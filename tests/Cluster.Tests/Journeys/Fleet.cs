@@ -15,7 +15,7 @@ public sealed class Journeys(JourneyStage<Fleet> stage, ITestOutputHelper output
 /// <summary>Two processes of the service, a cluster that they know, and others that lives take in and let go.</summary>
 public sealed class Fleet : IJourneyWorld<Fleet>
 {
-    private const int Spares = 6;
+    private const int Spares = 16;
 
     private static readonly string[] ServersFields = ["managedFields", "resourceVersion", "creationTimestamp"];
 
@@ -33,7 +33,7 @@ public sealed class Fleet : IJourneyWorld<Fleet>
         }
     }
 
-    public static int LivesAtOnce => 12;
+    public static int LivesAtOnce => 16;
 
     public IReadOnlyList<IReplica> Replicas => [_world.Service, _second];
 
