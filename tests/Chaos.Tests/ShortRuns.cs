@@ -2,13 +2,12 @@ using Xunit;
 
 namespace Cloud.Chaos.Tests;
 
-/// <summary>A few short runs with every test run; <c>./cloud chaos</c> is for the long ones.</summary>
+/// <summary>A short run with every test run; <c>./cloud chaos</c> is for the long ones and for other seeds.</summary>
 public sealed class ShortRuns
 {
-    private static readonly TimeSpan Time = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(40);
 
     [Theory]
-    [InlineData(1)]
     [InlineData(7)]
     public async Task Nothing_is_lost_doubled_or_left_behind(int seed)
     {
