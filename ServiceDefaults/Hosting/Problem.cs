@@ -56,7 +56,7 @@ public static class Problem
         var message = Cut(
             string.Join("; ", details.FieldViolations.Select(v => $"{v.Field}: {v.Description}")), MessageLengthMax)
             + (untold == 0 ? "" : $" (and {untold} more)");
-        return new(StatusCode.InvalidArgument, fields is [var only] ? only.Reason : "INVALID_FIELDS", message, details);
+        return new(StatusCode.InvalidArgument, fields is [var only] ? only.Reason : "FIELDS_INVALID", message, details);
     }
 
     /// <summary>The resource's state forbids the verb.</summary>
@@ -67,7 +67,7 @@ public static class Problem
     {
         var allowed = string.Join(", ", allowedStates);
         var message = $"Cannot {verb} {resourceName}: it is {state}; allowed in {allowed}.";
-        return new(StatusCode.FailedPrecondition, "WRONG_STATE", message, Precondition("STATE", resourceName, message))
+        return new(StatusCode.FailedPrecondition, "STATE_WRONG", message, Precondition("STATE", resourceName, message))
         {
             Metadata = new Dictionary<string, string>
             {
@@ -99,7 +99,7 @@ public static class Problem
     public static ProblemException Aborted(string reason, string message) => new(StatusCode.Aborted, reason, message);
 
     /// <summary>Another resource has that value.</summary>
-    public static ProblemException AlreadyExists(string field, string value, string reason = "ALREADY_EXISTS") =>
+    public static ProblemException AlreadyExists(string field, string value, string reason = "VALUE_TAKEN") =>
         new(StatusCode.AlreadyExists, reason, $"{field} '{value}' is taken.", Resource(value, $"{field} is taken"))
         {
             Metadata = new Dictionary<string, string> { ["field"] = field, ["value"] = value },

@@ -182,7 +182,7 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
             RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded } peer => PeerAway(peer),
             RpcException rpc when rpc.GetRpcStatus() is { } rich => rich,
             RpcException rpc => Plain(rpc.StatusCode, Failure.ReasonOf(rpc), rpc.Status.Detail),
-            BadHttpRequestException bad => Plain(StatusCode.InvalidArgument, "BAD_REQUEST", bad.Message),
+            BadHttpRequestException bad => Plain(StatusCode.InvalidArgument, "REQUEST_MALFORMED", bad.Message),
             _ => Unexpected(e, context),
         };
         if (!status.Details.Any(d => d.Is(Rpc.RequestInfo.Descriptor)))

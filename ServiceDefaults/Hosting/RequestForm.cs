@@ -132,7 +132,7 @@ public static class RequestForm
             return false;
         }
 
-        Add(at, $"At most {field.Entries} entries, not {count}.", "TOO_MANY_ENTRIES", ref problems);
+        Add(at, $"At most {field.Entries} entries, not {count}.", "ENTRIES_TOO_MANY", ref problems);
         return true;
     }
 

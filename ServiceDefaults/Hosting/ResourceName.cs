@@ -17,7 +17,7 @@ public static class ResourceName
         problems.Add(
             field,
             $"'{name}' has not the form {collection}/{{id}} with an id of {ResourceId.Length} characters of [a-z0-9].",
-            "INVALID_RESOURCE_NAME");
+            "RESOURCE_NAME_INVALID");
         return "";
     }
 

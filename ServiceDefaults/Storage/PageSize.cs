@@ -19,7 +19,7 @@ public static class PageSize
             problems.Add(
                 "page_size",
                 string.Create(CultureInfo.InvariantCulture, $"From 0 to {Max}, not {asked}; 0 means {Default}."),
-                "INVALID_PAGE_SIZE");
+                "PAGE_SIZE_INVALID");
         }
 
         return asked <= 0 ? Default : Math.Min(asked, Max);

@@ -23,14 +23,14 @@ public sealed class WatchClients(WatchOptions options, StorageMeter meter, TimeP
     private int _open;
 
     /// <summary>One more; dispose it when its stream ends.</summary>
-    /// <exception cref="ProblemException"><c>TOO_MANY_WATCHES</c> (ResourceExhausted).</exception>
+    /// <exception cref="ProblemException"><c>WATCHES_TOO_MANY</c> (ResourceExhausted).</exception>
     public WatchClient Enter(string resourceType)
     {
         if (Interlocked.Increment(ref _open) > options.StreamsMax)
         {
             Interlocked.Decrement(ref _open);
             throw Problem.Exhausted(
-                "TOO_MANY_WATCHES",
+                "WATCHES_TOO_MANY",
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"This process serves {options.StreamsMax} streams already: try another replica, or later."),

@@ -36,7 +36,7 @@ public sealed class WatchStreams(
     /// <param name="send">Copies a message into the noun's own and writes it; see <see cref="WatchClient.SendAsync"/>
     /// for why it gets no token.</param>
     /// <param name="ct">The client's.</param>
-    /// <exception cref="ProblemException">As above, and <c>RESUME_TOKEN_INVALID</c>, <c>TOO_MANY_WATCHES</c>.
+    /// <exception cref="ProblemException">As above, and <c>RESUME_TOKEN_INVALID</c>, <c>WATCHES_TOO_MANY</c>.
     /// </exception>
     public async Task RunAsync<TRow, TResource>(
         Watched<TRow, TResource> noun,

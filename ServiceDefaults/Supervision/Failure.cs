@@ -22,7 +22,7 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
 
     /// <summary>The state lasted longer than its rule allows.</summary>
     public static Failure GaveUp(TimeSpan after, string? waitingFor, string? lastErrorCode, Fault? fault) => new(
-        lastErrorCode ?? "GAVE_UP",
+        lastErrorCode ?? "STATE_DEADLINE",
         Cut($"Gave up after {Words(after)}" + (waitingFor is null ? "." : $": {waitingFor}")),
         fault ?? Fault.World,
         false,

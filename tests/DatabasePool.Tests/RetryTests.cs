@@ -64,7 +64,7 @@ public sealed class RetryTests(PoolWorld world) : IClassFixture<PoolWorld>
     private static async Task RefusedAsync<T>(AsyncUnaryCall<T> call)
     {
         var refusal = await Refusal.OfAsync(call);
-        Assert.Equal((StatusCode.FailedPrecondition, "WRONG_STATE"), (refusal.Code, refusal.Reason));
+        Assert.Equal((StatusCode.FailedPrecondition, "STATE_WRONG"), (refusal.Code, refusal.Reason));
         Assert.Equal("stable", refusal.Metadata["state"]);
     }
 }

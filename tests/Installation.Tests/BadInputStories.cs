@@ -24,7 +24,7 @@ public sealed class BadInputStories : IAsyncLifetime
     public async Task A_request_that_is_wrong_in_many_ways_is_told_all_of_them()
     {
         await _system.CreateAsync("taken");
-        var refusal = await Refused.With("INVALID_FIELDS", async () => await Client.CreateInstallationAsync(
+        var refusal = await Refused.With("FIELDS_INVALID", async () => await Client.CreateInstallationAsync(
             new()
             {
                 Installation = new()
@@ -47,16 +47,16 @@ public sealed class BadInputStories : IAsyncLifetime
             new HashSet<(string, string)>
             {
                 ("installation.owner_id", "TEXT_TOO_LONG"),
-                ("installation.dns_names[0]", "INVALID_DNS_LABEL"),
-                ("installation.dns_names[1]", "INVALID_DNS_NAME"),
-                ("installation.dns_names[2]", "FOREIGN_DNS_NAME"),
-                ("installation.dns_names[3]", "RESERVED_DNS_NAME"),
+                ("installation.dns_names[0]", "DNS_LABEL_INVALID"),
+                ("installation.dns_names[1]", "DNS_NAME_INVALID"),
+                ("installation.dns_names[2]", "DNS_NAME_FOREIGN"),
+                ("installation.dns_names[3]", "DNS_NAME_RESERVED"),
                 ("installation.dns_names", "DNS_NAME_TAKEN"),
-                ("installation.version", "INVALID_VERSION"),
-                ("installation.image", "INVALID_IMAGE"),
-                ("installation.size", "UNKNOWN_SIZE"),
-                ("installation.affinity", "UNKNOWN_AFFINITY"),
-                ("installation.mattermost_env[1BAD]", "INVALID_ENV_NAME"),
+                ("installation.version", "VERSION_INVALID"),
+                ("installation.image", "IMAGE_INVALID"),
+                ("installation.size", "SIZE_UNKNOWN"),
+                ("installation.affinity", "AFFINITY_UNKNOWN"),
+                ("installation.mattermost_env[1BAD]", "ENV_NAME_INVALID"),
                 ("installation.mattermost_env[EMPTY]", "ENV_SOURCE_REQUIRED"),
             },
             refusal.Fields().ToHashSet());
@@ -75,7 +75,7 @@ public sealed class BadInputStories : IAsyncLifetime
             $"clusters/{ResourceId.New()}",
         })
         {
-            await Refused.With("INVALID_RESOURCE_NAME", () => _system.GetAsync(name));
+            await Refused.With("RESOURCE_NAME_INVALID", () => _system.GetAsync(name));
         }
 
         await Refused.With("RESOURCE_NOT_FOUND", async () => await Client.HibernateInstallationAsync(
@@ -85,7 +85,7 @@ public sealed class BadInputStories : IAsyncLifetime
         await Refused.With("RESOURCE_NOT_FOUND", async () => await Client.WhyInstallationAsync(
             new() { Name = never }, cancellationToken: Cut));
         await Refused.With(
-            "INVALID_RESOURCE_NAME", async () => await Client.UpdateInstallationAsync(new(), cancellationToken: Cut));
+            "RESOURCE_NAME_INVALID", async () => await Client.UpdateInstallationAsync(new(), cancellationToken: Cut));
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class BadInputStories : IAsyncLifetime
         await Client.DeleteInstallationAsync(
             new() { Name = acme.Name, PendingTime = new Duration() }, cancellationToken: Cut);
         await _system.UntilAsync(acme.Name, "deleted");
-        var refusal = await Refused.With("WRONG_STATE", async () =>
+        var refusal = await Refused.With("STATE_WRONG", async () =>
             await Client.WakeUpInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut));
         Assert.Equal("deleted", refusal.Metadata("state"));
     }
@@ -177,21 +177,21 @@ public sealed class BadInputStories : IAsyncLifetime
     public async Task A_mask_with_paths_that_cannot_be_updated_is_refused_with_those_that_can()
     {
         var acme = await _system.StableAsync("mask");
-        var refusal = await Refused.With("INVALID_FIELDS", async () => await Client.UpdateInstallationAsync(
+        var refusal = await Refused.With("FIELDS_INVALID", async () => await Client.UpdateInstallationAsync(
             new()
             {
                 Installation = new() { Name = acme.Name },
                 UpdateMask = new FieldMask { Paths = { "state", "affinity", "nonsense", "dns_names" } },
             },
             cancellationToken: Cut));
-        Assert.Equal(3, refusal.Fields().Count(f => f == ("update_mask", "INVALID_UPDATE_MASK")));
+        Assert.Equal(3, refusal.Fields().Count(f => f == ("update_mask", "UPDATE_MASK_INVALID")));
         Assert.Contains(("installation.dns_names", "DNS_NAME_REQUIRED"), refusal.Fields());
     }
 
     [Fact]
     public async Task Filters_and_tokens_that_are_none_are_refused()
     {
-        var refusal = await Refused.With("INVALID_FIELDS", async () => await Client.ListInstallationsAsync(
+        var refusal = await Refused.With("FIELDS_INVALID", async () => await Client.ListInstallationsAsync(
             new()
             {
                 Filter = new() { States = { "stable", "happy" }, Size = "huge", Cluster = "local-a" },
@@ -201,12 +201,12 @@ public sealed class BadInputStories : IAsyncLifetime
             cancellationToken: Cut));
         Assert.Equal(
             [
-                ("filter.states", "UNKNOWN_STATE"), ("filter.cluster", "INVALID_RESOURCE_NAME"),
-                ("filter.size", "UNKNOWN_SIZE"), ("page_token", "PAGE_TOKEN_INVALID"),
-                ("page_size", "INVALID_PAGE_SIZE"),
+                ("filter.states", "STATE_UNKNOWN"), ("filter.cluster", "RESOURCE_NAME_INVALID"),
+                ("filter.size", "SIZE_UNKNOWN"), ("page_token", "PAGE_TOKEN_INVALID"),
+                ("page_size", "PAGE_SIZE_INVALID"),
             ],
             refusal.Fields());
-        await Refused.With("UNKNOWN_STATE", async () => await Client.CountInstallationsAsync(
+        await Refused.With("STATE_UNKNOWN", async () => await Client.CountInstallationsAsync(
             new() { Filter = new() { States = { "happy" } } }, cancellationToken: Cut));
         await Refused.With("RESUME_TOKEN_INVALID", async () =>
         {
@@ -221,9 +221,9 @@ public sealed class BadInputStories : IAsyncLifetime
         var acme = await _system.CreateAsync("pending");
         (string Reason, Duration Time)[] impossible =
         [
-            ("INVALID_PENDING_TIME", new() { Seconds = -1 }),
-            ("INVALID_PENDING_TIME", new() { Seconds = (long)InstallationService.MaxPendingTime.TotalSeconds + 1 }),
-            ("INVALID_PENDING_TIME", new() { Seconds = Duration.MaxSeconds }),
+            ("PENDING_TIME_INVALID", new() { Seconds = -1 }),
+            ("PENDING_TIME_INVALID", new() { Seconds = (long)InstallationService.MaxPendingTime.TotalSeconds + 1 }),
+            ("PENDING_TIME_INVALID", new() { Seconds = Duration.MaxSeconds }),
             ("DURATION_INVALID", new() { Seconds = long.MaxValue }),
             ("DURATION_INVALID", new() { Seconds = 1, Nanos = -1 }),
             ("DURATION_INVALID", new() { Nanos = int.MaxValue }),

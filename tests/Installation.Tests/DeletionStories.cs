@@ -102,7 +102,7 @@ public sealed class DeletionStories
         var acme = await system.StableAsync("acme");
         await DeleteAsync(system, acme.Name);
         var pending = await system.UntilAsync(acme.Name, "deletion-pending");
-        await Refused.With("WRONG_STATE", () => DeleteAsync(system, acme.Name));
+        await Refused.With("STATE_WRONG", () => DeleteAsync(system, acme.Name));
         var later = await DeleteAsync(system, acme.Name, pending: TimeSpan.FromDays(30));
         Assert.Equal("deletion-pending", later.State);
         Assert.True(later.PurgeTime > pending.PurgeTime);

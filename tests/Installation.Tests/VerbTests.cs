@@ -54,7 +54,7 @@ public sealed class VerbTests
                     continue;
                 }
 
-                var refusal = await Refused.With("WRONG_STATE", async () => await ask(system.Client, name, ct));
+                var refusal = await Refused.With("STATE_WRONG", async () => await ask(system.Client, name, ct));
                 Assert.Equal(StatusCode.FailedPrecondition, refusal.StatusCode);
                 Assert.Equal(StateNames<InstallationState>.Of(state), refusal.Metadata("state"));
                 Assert.Equal(string.Join(", ", verb.Allowed), refusal.Metadata("allowed"));

@@ -32,10 +32,10 @@ public static class ClusterChecks
         var paths = request.UpdateMask?.Paths ?? [];
         foreach (var path in paths.Except(Paths))
             problems.Add("update_mask", $"'{path}' cannot be changed; these can: {string.Join(", ", Paths)}.",
-                "INVALID_UPDATE_MASK");
+                "UPDATE_MASK_INVALID");
         if (paths.Count == 0 && request.Kubeconfig.Length == 0)
             problems.Add("update_mask", $"Name what to change: {string.Join(", ", Paths)}; or give a kubeconfig.",
-                "INVALID_UPDATE_MASK");
+                "UPDATE_MASK_INVALID");
         if (paths.Contains(DisplayNamePath)) DisplayName(wish.DisplayName, problems);
         if (paths.Contains(ThresholdPath)) Threshold(wish.UtilizationThresholdPercent, problems);
         return request.Kubeconfig.Length == 0 ? null : Credentials(request.Kubeconfig, request.Context, problems);
@@ -61,14 +61,14 @@ public static class ClusterChecks
     {
         foreach (var state in states.Where(s => !StateNames<TState>.TryParse(s, out _)))
             problems.Add("states", $"'{state}' is not a state; there are {string.Join(", ", StateNames<TState>.All)}.",
-                "UNKNOWN_STATE");
+                "STATE_UNKNOWN");
     }
 
     private static void DisplayName(string name, FieldProblems problems)
     {
         if (name.Length is 0 or > Cluster.DisplayNameLengthMax || name != name.Trim() || name.Any(char.IsControl))
             problems.Add($"cluster.{DisplayNamePath}",
-                $"1 to {Cluster.DisplayNameLengthMax} characters, without spaces around them.", "INVALID_DISPLAY_NAME");
+                $"1 to {Cluster.DisplayNameLengthMax} characters, without spaces around them.", "DISPLAY_NAME_INVALID");
     }
 
     private static void Threshold(int percent, FieldProblems problems)
@@ -76,7 +76,7 @@ public static class ClusterChecks
         if (percent is < Cluster.ThresholdPercentMin or > Cluster.ThresholdPercentMax)
             problems.Add($"cluster.{ThresholdPath}",
                 $"From {Cluster.ThresholdPercentMin} to {Cluster.ThresholdPercentMax}, not {percent}.",
-                "INVALID_THRESHOLD");
+                "THRESHOLD_INVALID");
     }
 
     private static Kubeconfig? Credentials(string text, string context, FieldProblems problems)

@@ -15,7 +15,7 @@ public sealed class PlacementService(
     Database database, Candidates candidates, PlacementStore store, RequestLedger ledger)
     : Proto.PlacementService.PlacementServiceBase
 {
-    private const string NoRoomReason = "NO_CLUSTER_HAS_ROOM";
+    private const string NoRoomReason = "CLUSTERS_FULL";
 
     /// <summary>Clusters whose reasons an error carries: statuses travel in headers, which are small.</summary>
     private const int RefusalsToldMax = 20;

@@ -43,26 +43,27 @@ public static class Scoring
             or ClusterState.ProvisionInProgress or ClusterState.ProvisioningFailed))
             return Refuse(c, "CLUSTER_NOT_READY", $"it is {StateNames<ClusterState>.Of(c.State)}");
         if (!c.AllowInstallations)
-            return Refuse(c, "INSTALLATIONS_NOT_ALLOWED", "an operator closed it to new installations");
+            return Refuse(c, "CLUSTER_CLOSED", "an operator closed it to new installations");
         return c.Reachable ? null : Refuse(c, "CLUSTER_UNREACHABLE", $"it is not reachable: {c.UnreachableReason}");
     }
 
     private static Refusal? Unsuitable(Candidate c, Affinity affinity)
     {
         if (affinity == Affinity.Isolated && c.Installations > 0)
-            return Refuse(c, "NOT_EMPTY", $"an isolated installation needs an empty cluster; it has {c.Installations}");
+            return Refuse(
+                c, "CLUSTER_NOT_EMPTY", $"an isolated installation needs an empty cluster; it has {c.Installations}");
         return affinity == Affinity.Multitenant && c.IsolatedInstallations > 0
-            ? Refuse(c, "TAKEN_BY_ISOLATED", "an isolated installation has it for itself")
+            ? Refuse(c, "CLUSTER_ISOLATED", "an isolated installation has it for itself")
             : null;
     }
 
     private static Refusal? Full(Candidate c, Usage usage)
     {
-        if (!HasNodes(c)) return Refuse(c, "NO_USABLE_NODES", "it has no usable node");
+        if (!HasNodes(c)) return Refuse(c, "CLUSTER_NODES_UNUSABLE", "it has no usable node");
         var over = Over(usage, c.ThresholdPercent);
         return over.Count == 0
             ? null
-            : Refuse(c, "OVER_THRESHOLD",
+            : Refuse(c, "CLUSTER_OVER_THRESHOLD",
                 $"with it, {string.Join(", ", over)} would pass its threshold of {c.ThresholdPercent} %");
     }
 

@@ -168,7 +168,7 @@ public sealed class FencedWrites(
     private StepException Overtaken() => Stale("The row has moved on");
 
     private StepException Stale(string why) =>
-        new("STALE_EPOCH", $"{why}; this one has epoch {epoch}.", Fault.World, retryable: true);
+        new("EPOCH_STALE", $"{why}; this one has epoch {epoch}.", Fault.World, retryable: true);
 
     private static JsonObject Replace(string path, JsonNode? value) =>
         new() { ["op"] = "replace", ["path"] = path, ["value"] = value };

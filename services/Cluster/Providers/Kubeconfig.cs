@@ -78,7 +78,7 @@ public sealed record Kubeconfig(Uri Server, string Document)
         var name = context.Length > 0 ? context : Text(root, "current-context");
         if (name.Length == 0)
         {
-            problems.Add(new("KUBECONFIG_NO_CONTEXT", names.Count == 0
+            problems.Add(new("KUBECONFIG_CONTEXT_MISSING", names.Count == 0
                 ? "It has no contexts."
                 : $"It has no current-context; name one of: {string.Join(", ", names)}."));
             return null;
@@ -117,7 +117,7 @@ public sealed record Kubeconfig(Uri Server, string Document)
     {
         if (text.Length == 0)
         {
-            problems.Add(new("KUBECONFIG_NO_SERVER", "The cluster of the context has no 'server' address."));
+            problems.Add(new("KUBECONFIG_SERVER_MISSING", "The cluster of the context has no 'server' address."));
             return null;
         }
         if (!Uri.TryCreate(text, UriKind.Absolute, out var server)
@@ -163,7 +163,7 @@ public sealed record Kubeconfig(Uri Server, string Document)
             || (kept.ContainsKey("client-certificate-data") && kept.ContainsKey("client-key-data"))
             || (kept.ContainsKey("username") && kept.ContainsKey("password"));
         if (!complete && problems.Count == before)
-            problems.Add(new("KUBECONFIG_NO_CREDENTIALS",
+            problems.Add(new("KUBECONFIG_CREDENTIALS_MISSING",
                 "The user has no token, no client certificate with its key, and no username with its password."));
         return kept;
     }

@@ -54,7 +54,7 @@ internal static class DatabaseServerChecks
         var mask = request.UpdateMask ?? new FieldMask();
         if (mask.Paths.Count == 0 && request.AdminPassword.Length == 0)
         {
-            problems.Add("update_mask", $"must name at least one of {string.Join(", ", Paths)}", "INVALID_UPDATE_MASK");
+            problems.Add("update_mask", $"must name at least one of {string.Join(", ", Paths)}", "UPDATE_MASK_INVALID");
         }
 
         foreach (var path in mask.Paths)
@@ -67,7 +67,7 @@ internal static class DatabaseServerChecks
             {
                 problems.Add(
                     "update_mask", $"'{path}' cannot be updated; allowed are {string.Join(", ", Paths)}",
-                    "INVALID_UPDATE_MASK");
+                    "UPDATE_MASK_INVALID");
             }
         }
 

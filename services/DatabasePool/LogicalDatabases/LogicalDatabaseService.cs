@@ -24,7 +24,7 @@ public sealed class LogicalDatabaseService(
 
     private const string Installations = "installations";
 
-    private const string StaleEpoch = "STALE_EPOCH";
+    private const string StaleEpoch = "EPOCH_STALE";
 
     /// <summary>When a caller may ask again for what its server could not do just now.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
@@ -265,7 +265,7 @@ public sealed class LogicalDatabaseService(
     }
 
     private static ProblemException NoRoom(Choice choice) => Problem.Exhausted(
-        "NO_DATABASE_SERVER_HAS_ROOM",
+        "DATABASE_SERVERS_FULL",
         choice.Refusals.Count == 0
             ? "No database server is registered. Register one."
             : $"No database server has room. {string.Join("; ", choice.Refusals.Values)}.",

@@ -33,7 +33,7 @@ public sealed class DnsNames(DnsOptions options)
     {
         if (names.Count > MaxNames)
         {
-            problems.Add(field, $"At most {MaxNames} names, not {names.Count}.", "TOO_MANY_DNS_NAMES");
+            problems.Add(field, $"At most {MaxNames} names, not {names.Count}.", "DNS_NAMES_TOO_MANY");
             return;
         }
 
@@ -53,7 +53,7 @@ public sealed class DnsNames(DnsOptions options)
     {
         if (LabelProblem(label) is { } wrong)
         {
-            problems.Add(field, wrong, "INVALID_DNS_LABEL");
+            problems.Add(field, wrong, "DNS_LABEL_INVALID");
             return;
         }
 
@@ -71,7 +71,7 @@ public sealed class DnsNames(DnsOptions options)
 
         if (name.Split('.').Select(LabelProblem).FirstOrDefault(problem => problem is not null) is { } wrong)
         {
-            problems.Add(field, $"'{name}' is not a host name: {wrong}", "INVALID_DNS_NAME");
+            problems.Add(field, $"'{name}' is not a host name: {wrong}", "DNS_NAME_INVALID");
             return;
         }
 
@@ -81,7 +81,7 @@ public sealed class DnsNames(DnsOptions options)
         if (domain is null || name[..^(domain.Length + 1)].Contains('.'))
         {
             var served = string.Join(", ", options.Domains.Select(d => $"<label>.{d}"));
-            problems.Add(field, $"'{name}' is not a name this cloud serves; use {served}.", "FOREIGN_DNS_NAME");
+            problems.Add(field, $"'{name}' is not a name this cloud serves; use {served}.", "DNS_NAME_FOREIGN");
             return;
         }
 
@@ -94,11 +94,11 @@ public sealed class DnsNames(DnsOptions options)
         {
             problems.Add(
                 field, $"The first label has {MinFirstLabelLength} to {MaxLabelLength} characters, not {label.Length}.",
-                "INVALID_DNS_LABEL");
+                "DNS_LABEL_INVALID");
         }
         else if (options.ReservedLabels.Contains(label, StringComparer.Ordinal))
         {
-            problems.Add(field, $"'{label}' is reserved; choose another name.", "RESERVED_DNS_NAME");
+            problems.Add(field, $"'{label}' is reserved; choose another name.", "DNS_NAME_RESERVED");
         }
     }
 

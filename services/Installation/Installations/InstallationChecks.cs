@@ -41,7 +41,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         var wish = request.Installation ?? new Proto.Installation();
         if (wish.DnsNames.Count > 0 && request.NameHint.Length > 0)
         {
-            problems.Add("name_hint", "Give name_hint or installation.dns_names, not both.", "CONFLICTING_FIELDS");
+            problems.Add("name_hint", "Give name_hint or installation.dns_names, not both.", "FIELDS_CONFLICTING");
         }
 
         return new Installation
@@ -98,7 +98,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         {
             problems.Add(
                 "update_mask", $"'{path}' cannot be updated; these can: {string.Join(", ", UpdatablePaths)}.",
-                "INVALID_UPDATE_MASK");
+                "UPDATE_MASK_INVALID");
         }
 
         return mask.Paths.Where(path => UpdatablePaths.Contains(path)).Distinct();
@@ -148,7 +148,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
     {
         if (owner.Any(c => char.IsControl(c) || char.IsWhiteSpace(c)))
         {
-            problems.Add("installation.owner_id", "Must not contain spaces or control characters.", "INVALID_OWNER");
+            problems.Add("installation.owner_id", "Must not contain spaces or control characters.", "OWNER_INVALID");
         }
 
         return owner.Length == 0 ? DefaultOwner : owner;
@@ -162,7 +162,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
                 "installation.version",
                 $"'{version}' is not an image tag: 1 to 128 letters, digits, '.', '_', '-', "
                 + "beginning with none of '.', '-'.",
-                "INVALID_VERSION");
+                "VERSION_INVALID");
         }
 
         return version.Length == 0 ? DefaultVersion : version;
@@ -175,7 +175,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
             problems.Add(
                 "installation.image",
                 $"'{image}' is not an image repository such as '{DefaultImage}'; the tag belongs into version.",
-                "INVALID_IMAGE");
+                "IMAGE_INVALID");
         }
 
         return image.Length == 0 ? DefaultImage : image;
@@ -186,7 +186,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         if (size.Length > 0 && !Sizes.Contains(size, StringComparer.Ordinal))
         {
             problems.Add(
-                "installation.size", $"'{size}' is not a size; there are {string.Join(", ", Sizes)}.", "UNKNOWN_SIZE");
+                "installation.size", $"'{size}' is not a size; there are {string.Join(", ", Sizes)}.", "SIZE_UNKNOWN");
         }
 
         return size.Length == 0 ? DefaultSize : size;
@@ -197,7 +197,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         if (affinity is not ("" or Multitenant or Isolated))
         {
             problems.Add(
-                "installation.affinity", $"'{affinity}' is neither {Multitenant} nor {Isolated}.", "UNKNOWN_AFFINITY");
+                "installation.affinity", $"'{affinity}' is neither {Multitenant} nor {Isolated}.", "AFFINITY_UNKNOWN");
         }
 
         return affinity.Length == 0 ? Multitenant : affinity;
@@ -228,7 +228,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         {
             problems.Add(
                 field, $"'{name}' is not a variable's name: letters, digits and '_', not beginning with a digit.",
-                "INVALID_ENV_NAME");
+                "ENV_NAME_INVALID");
         }
 
         var reference = variable.SourceCase switch
@@ -247,7 +247,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
             problems.Add(
                 field,
                 $"'{reference.Name}' and '{reference.Key}' are not the name of a Kubernetes object and a key in it.",
-                "INVALID_ENV_REFERENCE");
+                "ENV_REFERENCE_INVALID");
         }
     }
 

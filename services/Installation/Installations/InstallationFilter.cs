@@ -50,14 +50,14 @@ public sealed record InstallationFilter
                 problems.Add(
                     "filter.states",
                     $"'{name}' is not a state; there are {string.Join(", ", StateNames<InstallationState>.All)}.",
-                    "UNKNOWN_STATE");
+                    "STATE_UNKNOWN");
             }
         }
 
         if (filter.Cluster.Length > 0 && !filter.Cluster.StartsWith("clusters/", StringComparison.Ordinal))
         {
             problems.Add(
-                "filter.cluster", $"'{filter.Cluster}' has not the form clusters/{{id}}.", "INVALID_RESOURCE_NAME");
+                "filter.cluster", $"'{filter.Cluster}' has not the form clusters/{{id}}.", "RESOURCE_NAME_INVALID");
         }
 
         if (filter.Size.Length > 0 && !InstallationChecks.Sizes.Contains(filter.Size, StringComparer.Ordinal))
@@ -65,7 +65,7 @@ public sealed record InstallationFilter
             problems.Add(
                 "filter.size",
                 $"'{filter.Size}' is not a size; there are {string.Join(", ", InstallationChecks.Sizes)}.",
-                "UNKNOWN_SIZE");
+                "SIZE_UNKNOWN");
         }
 
         return new InstallationFilter

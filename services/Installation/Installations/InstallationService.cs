@@ -178,7 +178,7 @@ public sealed class InstallationService(
         return asked >= TimeSpan.Zero && asked <= MaxPendingTime
             ? asked
             : throw Problem.Invalid(new FieldProblem(
-                "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.", "INVALID_PENDING_TIME"));
+                "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.", "PENDING_TIME_INVALID"));
     }
 
     private static Installation AsMoved(Installation before, Installation moved) => moved;

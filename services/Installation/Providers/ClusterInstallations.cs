@@ -23,7 +23,7 @@ public sealed class ClusterInstallations(ClusterInstallationService.ClusterInsta
                 ClusterInstallation = new ClusterInstallation
                 {
                     Name = row.ClusterInstallation ?? throw new StepException(
-                        "NO_CLUSTER_INSTALLATION", $"{row.Name} was never created in a cluster.", Fault.Operator,
+                        "CLUSTER_INSTALLATION_MISSING", $"{row.Name} was never created in a cluster.", Fault.Operator,
                         retryable: false),
                     Spec = SpecOf(row, hibernated),
                 },

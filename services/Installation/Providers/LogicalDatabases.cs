@@ -8,7 +8,7 @@ namespace Cloud.Providers;
 public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServiceClient client)
 {
     private const string Service = "database-pool";
-    private const string NoRoom = "NO_DATABASE_SERVER_HAS_ROOM";
+    private const string NoRoom = "DATABASE_SERVERS_FULL";
 
     /// <summary>A database and a role for this installation. The one that the row knows is only looked at: asking for
     /// it again would start anew what has failed.</summary>

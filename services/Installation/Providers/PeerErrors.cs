@@ -8,7 +8,7 @@ namespace Cloud.Providers;
 /// who can end it.</summary>
 internal static class PeerErrors
 {
-    /// <summary>The reason of a reply's <c>ErrorInfo</c>, for example <c>NO_CLUSTER_HAS_ROOM</c>; empty without
+    /// <summary>The reason of a reply's <c>ErrorInfo</c>, for example <c>CLUSTERS_FULL</c>; empty without
     /// one.</summary>
     public static string ReasonOf(RpcException error) => error.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? "";
 
@@ -37,7 +37,7 @@ internal static class PeerErrors
         {
             // What was asked is wrong and will be wrong again.
             StatusCode.InvalidArgument =>
-                new StepException(reason is "" ? "REFUSED_BY_PEER" : reason, message, Fault.Operator, false, error),
+                new StepException(reason is "" ? "PEER_REFUSED" : reason, message, Fault.Operator, false, error),
             StatusCode.Unimplemented or StatusCode.PermissionDenied or StatusCode.Unauthenticated =>
                 new StepException("PEER_MISCONFIGURED", message, Fault.Operator, true, error),
             StatusCode.ResourceExhausted =>

@@ -7,7 +7,7 @@ namespace Cloud.Providers;
 /// <summary>What journeys ask of the cluster service about room: all of it can be asked again.</summary>
 public sealed class Placements(PlacementService.PlacementServiceClient client)
 {
-    private const string NoRoom = "NO_CLUSTER_HAS_ROOM";
+    private const string NoRoom = "CLUSTERS_FULL";
 
     /// <summary>Room in a cluster, kept for this installation from then on.</summary>
     public async Task<Room<Placement>> PlaceAsync(Installation row, CancellationToken ct)

@@ -51,13 +51,14 @@ public sealed record EventFilter
 
         if (filter.Resource.Length > 0 && !filter.Resource.Contains('/', StringComparison.Ordinal))
         {
-            problems.Add("filter.resource", "must be a resource name such as installations/{id}", "NAME_INVALID");
+            problems.Add(
+                "filter.resource", "must be a resource name such as installations/{id}", "RESOURCE_NAME_INVALID");
         }
 
         if (filter.Installation.Length > 0
             && !filter.Installation.StartsWith("installations/", StringComparison.Ordinal))
         {
-            problems.Add("filter.installation", "must be a resource name: installations/{id}", "NAME_INVALID");
+            problems.Add("filter.installation", "must be a resource name: installations/{id}", "RESOURCE_NAME_INVALID");
         }
 
         return new EventFilter

@@ -42,7 +42,7 @@ public sealed class Redelivery(
 
         if (request.Resource.Length > ResourceLengthMax)
         {
-            problems.Add("resource", $"must be at most {ResourceLengthMax} characters", "NAME_INVALID");
+            problems.Add("resource", $"must be at most {ResourceLengthMax} characters", "RESOURCE_NAME_INVALID");
         }
 
         var size = PageSize.Of(request.PageSize, problems);
@@ -195,7 +195,7 @@ public sealed class Redelivery(
         if (id.Length is 0 or > DeliveryIdLengthMax
             || !id.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
         {
-            problems.Add("name", "must be webhooks/{id}/deliveries/{id}", "NAME_INVALID");
+            problems.Add("name", "must be webhooks/{id}/deliveries/{id}", "RESOURCE_NAME_INVALID");
         }
         else
         {

@@ -205,7 +205,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
             var path = $"{Prefix}filter.{field}";
             if (values.Count > FilterValuesMax)
             {
-                problems.Add(path, $"must be at most {FilterValuesMax}", "TOO_MANY_VALUES");
+                problems.Add(path, $"must be at most {FilterValuesMax}", "VALUES_TOO_MANY");
             }
 
             for (var i = 0; i < Math.Min(values.Count, FilterValuesMax); i++)
@@ -223,7 +223,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
     {
         if (headers.Count > HeadersMax)
         {
-            problems.Add($"{Prefix}headers", $"must be at most {HeadersMax}", "TOO_MANY_HEADERS");
+            problems.Add($"{Prefix}headers", $"must be at most {HeadersMax}", "HEADERS_TOO_MANY");
         }
 
         var seen = new HashSet<string>(StringComparer.Ordinal);

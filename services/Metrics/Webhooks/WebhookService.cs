@@ -39,7 +39,7 @@ public sealed class WebhookService(
         {
             if (await store.CountLiveAsync(tx, ct) >= WebhooksMax)
             {
-                throw Problem.Exhausted("TOO_MANY_WEBHOOKS", $"There are {WebhooksMax} webhooks; delete one first.");
+                throw Problem.Exhausted("WEBHOOKS_TOO_MANY", $"There are {WebhooksMax} webhooks; delete one first.");
             }
 
             var row = await store.InsertAsync(tx, wanted, "created", ct);
@@ -295,7 +295,7 @@ public sealed class WebhookService(
         return old.Count <= OldSecretsMax
             ? row with { Secret = secret, OldSecrets = old }
             : throw Problem.FailedPrecondition(
-                "TOO_MANY_SECRETS",
+                "SECRETS_TOO_MANY",
                 row.Name,
                 $"Deliveries are signed with {OldSecretsMax} earlier secrets already; overlap 0 ends them.");
     }

@@ -81,7 +81,7 @@ internal sealed class Desk(InstallationService.InstallationServiceClient client,
     /// <summary>The state forbids it now, or the row moved on since it was read. All else is nothing that these
     /// requests may be told.</summary>
     private static bool IsExpected(Ask ask, RpcException e) =>
-        (e.StatusCode is StatusCode.FailedPrecondition && ReasonOf(e) == "WRONG_STATE" && ask.Verb != Verbs.Create)
+        (e.StatusCode is StatusCode.FailedPrecondition && ReasonOf(e) == "STATE_WRONG" && ask.Verb != Verbs.Create)
         || (e.StatusCode is StatusCode.Aborted && ReasonOf(e) == "ETAG_MISMATCH");
 
     private static string? ReasonOf(RpcException e) => e.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason;

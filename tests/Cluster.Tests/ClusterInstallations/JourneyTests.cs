@@ -216,13 +216,13 @@ public sealed class JourneyTests(ClusterWorld world) : IClassFixture<ClusterWorl
         var made = await world.CreateAsync(cluster.Name, Ct, epoch: 5);
         var stale = await Refusal.OfAsync(world.Installations.DeleteClusterInstallationAsync(
             new() { Name = made.Name, InstallationEpoch = 4 }, cancellationToken: Ct));
-        Assert.Equal((StatusCode.Aborted, "STALE_EPOCH"), (stale.Code, stale.Reason));
+        Assert.Equal((StatusCode.Aborted, "EPOCH_STALE"), (stale.Code, stale.Reason));
 
         await DeleteAsync(made, epoch: 6);
         var deleting = await Refusal.OfAsync(world.Installations.UpdateClusterInstallationAsync(
             new() { ClusterInstallation = new() { Name = made.Name, Spec = made.Spec }, InstallationEpoch = 7 },
             cancellationToken: Ct));
-        Assert.Equal((StatusCode.FailedPrecondition, "WRONG_STATE"), (deleting.Code, deleting.Reason));
+        Assert.Equal((StatusCode.FailedPrecondition, "STATE_WRONG"), (deleting.Code, deleting.Reason));
 
         await world.UntilAsync(made.Name, r => r.State == "deleted", Ct);
         var late = await Refusal.OfAsync(world.Installations.CreateClusterInstallationAsync(
@@ -235,7 +235,7 @@ public sealed class JourneyTests(ClusterWorld world) : IClassFixture<ClusterWorl
                 InstallationEpoch = 5,
             },
             cancellationToken: Ct));
-        Assert.Equal("STALE_EPOCH", late.Reason);
+        Assert.Equal("EPOCH_STALE", late.Reason);
     }
 
     private JsonObject Resource(ClusterInstallation row) =>

@@ -292,7 +292,7 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
         Assert.Equal(StatusCode.NotFound, unknown.Code);
 
         var malformed = await Refusal.OfAsync(world.Clusters.GetClusterAsync(new(), cancellationToken: Ct));
-        Assert.Equal((StatusCode.InvalidArgument, "INVALID_RESOURCE_NAME"), (malformed.Code, malformed.Reason));
+        Assert.Equal((StatusCode.InvalidArgument, "RESOURCE_NAME_INVALID"), (malformed.Code, malformed.Reason));
 
         var mask = await Refusal.OfAsync(world.Clusters.UpdateClusterAsync(
             new UpdateClusterRequest
@@ -300,7 +300,7 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
                 Cluster = new Cluster { Name = stable.Name }, UpdateMask = new() { Paths = { "server" } },
             },
             cancellationToken: Ct));
-        Assert.Equal("INVALID_UPDATE_MASK", mask.Reason);
+        Assert.Equal("UPDATE_MASK_INVALID", mask.Reason);
     }
 
     [Fact]

@@ -9,7 +9,7 @@ namespace Cloud.ClusterTests.Placement;
 
 public sealed class PlacementTests
 {
-    private const string NoRoom = "NO_CLUSTER_HAS_ROOM";
+    private const string NoRoom = "CLUSTERS_FULL";
 
     /// <summary>20 pods, 80 % of them to be taken, one by the operator.</summary>
     private const int Fitting = 15;
@@ -62,7 +62,7 @@ public sealed class PlacementTests
 
         var cluster = await world.StableClusterAsync("small", Ct);
         var huge = await Refusal.OfAsync(world.PlaceAsync(Ct, size: "provisionerXL-20"));
-        Assert.StartsWith("OVER_THRESHOLD", huge.Metadata[cluster.Name], StringComparison.Ordinal);
+        Assert.StartsWith("CLUSTER_OVER_THRESHOLD", huge.Metadata[cluster.Name], StringComparison.Ordinal);
 
         await world.Clusters.UpdateClusterAsync(
             new UpdateClusterRequest
@@ -72,7 +72,7 @@ public sealed class PlacementTests
             },
             cancellationToken: Ct);
         var closed = await Refusal.OfAsync(world.PlaceAsync(Ct));
-        Assert.StartsWith("INSTALLATIONS_NOT_ALLOWED", closed.Metadata[cluster.Name], StringComparison.Ordinal);
+        Assert.StartsWith("CLUSTER_CLOSED", closed.Metadata[cluster.Name], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -143,7 +143,7 @@ public sealed class PlacementTests
         await world.ClusterSeenAsync(cluster.Name, Ct, c => c.Capacity.Nodes == 0);
         var told = new Told(world, ResourceId.New());
         var refused = await Refusal.OfAsync(world.PlaceAsync(Ct, told.Id));
-        Assert.StartsWith("NO_USABLE_NODES", refused.Metadata[cluster.Name], StringComparison.Ordinal);
+        Assert.StartsWith("CLUSTER_NODES_UNUSABLE", refused.Metadata[cluster.Name], StringComparison.Ordinal);
 
         Cordon(api, false);
         await told.AgainAsync(Ct);
@@ -195,7 +195,8 @@ public sealed class PlacementTests
         var shared = await world.PlaceAsync(Ct);
         Assert.NotEqual(alone.Cluster, shared.Cluster);
         var refused = await Refusal.OfAsync(world.PlaceAsync(Ct, affinity: "isolated"));
-        Assert.Equal(2, refused.Metadata.Values.Count(v => v.StartsWith("NOT_EMPTY", StringComparison.Ordinal)));
+        Assert.Equal(
+            2, refused.Metadata.Values.Count(v => v.StartsWith("CLUSTER_NOT_EMPTY", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -212,7 +213,7 @@ public sealed class PlacementTests
         await world.Placements.ReleasePlacementAsync(
             new() { Installation = $"installations/{id}", InstallationEpoch = 6 }, cancellationToken: Ct);
         var stale = await Refusal.OfAsync(world.PlaceAsync(Ct, id, epoch: 5));
-        Assert.Equal((StatusCode.Aborted, "STALE_EPOCH"), (stale.Code, stale.Reason));
+        Assert.Equal((StatusCode.Aborted, "EPOCH_STALE"), (stale.Code, stale.Reason));
         Assert.Empty((await world.Placements.ListPlacementsAsync(new(), cancellationToken: Ct)).Placements);
     }
 

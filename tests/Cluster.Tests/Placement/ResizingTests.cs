@@ -9,7 +9,7 @@ namespace Cloud.ClusterTests.Placement;
 /// <summary>Workspaces that grow and shrink in their cluster.</summary>
 public sealed class ResizingTests
 {
-    private const string NoRoom = "CLUSTER_HAS_NO_ROOM";
+    private const string NoRoom = "CLUSTER_FULL";
 
     /// <summary>20 pods, 80 % of them to be taken by new ones, one by the operator.</summary>
     private const int Fitting = 15;

@@ -56,9 +56,9 @@ public sealed class ScoringTests
 
         Assert.Null(decision.Chosen);
         Assert.Equal(
-            ["CLUSTER_NOT_READY", "INSTALLATIONS_NOT_ALLOWED", "CLUSTER_UNREACHABLE", "OVER_THRESHOLD",
-                "NO_USABLE_NODES",
-                "TAKEN_BY_ISOLATED", "CLUSTER_NOT_READY"],
+            ["CLUSTER_NOT_READY", "CLUSTER_CLOSED", "CLUSTER_UNREACHABLE", "CLUSTER_OVER_THRESHOLD",
+                "CLUSTER_NODES_UNUSABLE",
+                "CLUSTER_ISOLATED", "CLUSTER_NOT_READY"],
             decision.Refusals.Select(r => r.Code));
         Assert.Contains("connection refused", decision.Reason, StringComparison.Ordinal);
         Assert.Contains("2 more clusters", decision.Reason, StringComparison.Ordinal);
@@ -81,7 +81,7 @@ public sealed class ScoringTests
             Small, Affinity.Isolated);
 
         Assert.Equal("b", decision.Chosen!.Id);
-        Assert.Equal("NOT_EMPTY", Assert.Single(decision.Refusals).Code);
+        Assert.Equal("CLUSTER_NOT_EMPTY", Assert.Single(decision.Refusals).Code);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ namespace Cloud.ClusterTests.Providers;
 public sealed class FencedWritesTests(ClusterWorld world) : IClassFixture<ClusterWorld>
 {
     private const string Row = "clusterInstallations/a";
-    private const string Overtaken = "STALE_EPOCH";
+    private const string Overtaken = "EPOCH_STALE";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 

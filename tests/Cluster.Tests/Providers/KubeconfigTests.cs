@@ -69,7 +69,7 @@ public sealed class KubeconfigTests
     [InlineData("{\"a\": [", "KUBECONFIG_MALFORMED")]
     [InlineData("- a\n- b", "KUBECONFIG_MALFORMED")]
     [InlineData("a: &x [*x, *x]\ncurrent-context: a", "KUBECONFIG_CONTEXT_UNKNOWN")]
-    [InlineData("apiVersion: v1", "KUBECONFIG_NO_CONTEXT")]
+    [InlineData("apiVersion: v1", "KUBECONFIG_CONTEXT_MISSING")]
     [InlineData("current-context: lost", "KUBECONFIG_CONTEXT_UNKNOWN")]
     [InlineData("%PDF-1.4\n\0\u0001", "KUBECONFIG_MALFORMED")]
     public void Garbage_is_refused(string text, string reason)
@@ -98,11 +98,11 @@ public sealed class KubeconfigTests
     [InlineData("{server: 'https://a'}", "{tokenFile: /run/token}", "KUBECONFIG_FILE_REFERENCE_REFUSED")]
     [InlineData("{server: 'https://a'}", "{exec: {command: rm}}", "KUBECONFIG_EXEC_REFUSED")]
     [InlineData("{server: 'https://a'}", "{auth-provider: {name: gcp}}", "KUBECONFIG_EXEC_REFUSED")]
-    [InlineData("{server: 'https://a'}", "{}", "KUBECONFIG_NO_CREDENTIALS")]
-    [InlineData("{server: 'https://a'}", "{client-certificate-data: Y2E=}", "KUBECONFIG_NO_CREDENTIALS")]
+    [InlineData("{server: 'https://a'}", "{}", "KUBECONFIG_CREDENTIALS_MISSING")]
+    [InlineData("{server: 'https://a'}", "{client-certificate-data: Y2E=}", "KUBECONFIG_CREDENTIALS_MISSING")]
     [InlineData("{server: 'https://a'}", "{client-certificate-data: '!', client-key-data: Y2E=}",
         "KUBECONFIG_CERTIFICATE_INVALID")]
-    [InlineData("{}", "{token: t}", "KUBECONFIG_NO_SERVER")]
+    [InlineData("{}", "{token: t}", "KUBECONFIG_SERVER_MISSING")]
     [InlineData("{server: 'a.b.c'}", "{token: t}", "KUBECONFIG_SERVER_INVALID")]
     [InlineData("{server: 'ftp://a'}", "{token: t}", "KUBECONFIG_SERVER_INVALID")]
     [InlineData("{server: 'https://u:p@a'}", "{token: t}", "KUBECONFIG_SERVER_INVALID")]

@@ -105,8 +105,8 @@ public sealed class CreationTests(PoolWorld world) : IClassFixture<PoolWorld>, I
         var delete = await Refusal.OfAsync(world.Databases.DeleteLogicalDatabaseAsync(
             new() { Name = database.Name, InstallationEpoch = 4 }, cancellationToken: Ct));
 
-        Assert.Equal((StatusCode.Aborted, "STALE_EPOCH"), (create.Code, create.Reason));
-        Assert.Equal((StatusCode.Aborted, "STALE_EPOCH"), (delete.Code, delete.Reason));
+        Assert.Equal((StatusCode.Aborted, "EPOCH_STALE"), (create.Code, create.Reason));
+        Assert.Equal((StatusCode.Aborted, "EPOCH_STALE"), (delete.Code, delete.Reason));
     }
 
     [Fact]

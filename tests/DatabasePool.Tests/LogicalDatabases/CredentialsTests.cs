@@ -89,7 +89,7 @@ public sealed class CredentialsTests(PoolWorld world) : IClassFixture<PoolWorld>
         var refusal = await Refusal.OfAsync(world.Databases.IssueLogicalDatabaseCredentialsAsync(
             new() { Name = database.Name, HolderEpoch = 7 }, cancellationToken: Ct));
 
-        Assert.Equal((StatusCode.Aborted, "STALE_EPOCH"), (refusal.Code, refusal.Reason));
+        Assert.Equal((StatusCode.Aborted, "EPOCH_STALE"), (refusal.Code, refusal.Reason));
         Assert.Equal(1, await CustomerServer.AskAsync<int>(CustomerServer.AsApplication(newer), "SELECT 1", Ct));
     }
 
@@ -118,7 +118,7 @@ public sealed class CredentialsTests(PoolWorld world) : IClassFixture<PoolWorld>
         var refusal = await Refusal.OfAsync(world.Databases.IssueLogicalDatabaseCredentialsAsync(
             new() { Name = database.Name, HolderEpoch = 1 }, cancellationToken: Ct));
 
-        Assert.Equal((StatusCode.FailedPrecondition, "WRONG_STATE"), (refusal.Code, refusal.Reason));
+        Assert.Equal((StatusCode.FailedPrecondition, "STATE_WRONG"), (refusal.Code, refusal.Reason));
         Assert.Equal(("deleted", "stable"), (refusal.Metadata["state"], refusal.Metadata["allowed"]));
     }
 

@@ -76,7 +76,7 @@ public sealed class DeletionTests(PoolWorld world) : IClassFixture<PoolWorld>
 
         // Nothing new goes there meanwhile.
         var refusal = await Refusal.OfAsync(world.CreateAsync(ResourceId.New(), Ct));
-        Assert.Equal((StatusCode.ResourceExhausted, "NO_DATABASE_SERVER_HAS_ROOM"), (refusal.Code, refusal.Reason));
+        Assert.Equal((StatusCode.ResourceExhausted, "DATABASE_SERVERS_FULL"), (refusal.Code, refusal.Reason));
         Assert.Contains("does not answer", refusal.Metadata[server.Name], StringComparison.Ordinal);
 
         await using var back = await PostgresServer.StartAsync(files.Path, port, Ct);

@@ -21,7 +21,7 @@ internal sealed class PlacementSide(OutsideWorld world) : PlacementService.Place
                     || world.Placements.Count(p => !p.IsGone) >= world.ClusterRoom)
                 {
                     var whyNot = new Dictionary<string, string> { [Cluster] = "100 % of its CPU is taken" };
-                    throw Problem.Exhausted("NO_CLUSTER_HAS_ROOM", "No cluster has room.", whyNot)
+                    throw Problem.Exhausted("CLUSTERS_FULL", "No cluster has room.", whyNot)
                         .ToRpcStatus().ToRpcException();
                 }
 

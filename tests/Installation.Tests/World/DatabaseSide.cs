@@ -23,7 +23,7 @@ internal sealed class DatabaseSide(OutsideWorld world) : LogicalDatabaseService.
 
             if (world.Databases.Count(r => !r.IsGone) >= world.DatabaseRoom)
             {
-                throw Problem.Exhausted("NO_DATABASE_SERVER_HAS_ROOM", "databaseServers/d: all 300 databases are taken")
+                throw Problem.Exhausted("DATABASE_SERVERS_FULL", "databaseServers/d: all 300 databases are taken")
                     .ToRpcStatus().ToRpcException();
             }
 

@@ -182,7 +182,7 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
         var highest = _epochs.GetValueOrDefault(installation);
         if (given < highest)
         {
-            throw Problem.Aborted("STALE_EPOCH", $"Epoch {given} is older than {highest}.")
+            throw Problem.Aborted("EPOCH_STALE", $"Epoch {given} is older than {highest}.")
                 .ToRpcStatus().ToRpcException();
         }
 

@@ -91,7 +91,7 @@ public sealed class RequestTests(WebhookWorld world) : IClassFixture<WebhookWorl
             Webhook = new() { DisplayName = "unique", Url = receiver.Url }, ValidateOnly = true,
         };
 
-        Assert.Equal("ALREADY_EXISTS", (await Refusal.OfAsync(
+        Assert.Equal("VALUE_TAKEN", (await Refusal.OfAsync(
             world.Webhooks.CreateWebhookAsync(request, cancellationToken: Ct))).Reason);
         request.ValidateOnly = false;
         Assert.Equal(StatusCode.AlreadyExists, (await Refusal.OfAsync(
@@ -138,7 +138,7 @@ public sealed class RequestTests(WebhookWorld world) : IClassFixture<WebhookWorl
                      async () => await world.Webhooks.RedeliverWebhookDeliveriesAsync(new() { Name = webhook.Name }),
                  })
         {
-            Assert.Equal("WRONG_STATE", (await Refusal.OfAsync(refused())).Reason);
+            Assert.Equal("STATE_WRONG", (await Refusal.OfAsync(refused())).Reason);
         }
 
         var listed = await world.Webhooks.ListWebhooksAsync(new(), cancellationToken: Ct);

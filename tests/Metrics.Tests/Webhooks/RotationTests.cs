@@ -44,7 +44,7 @@ public sealed class RotationTests(WebhookWorld world) : IClassFixture<WebhookWor
 
         Assert.Equal(5, SignatureCheck.Count(await NextAsync(receiver, webhook, "installations/many")));
         var tooMany = await Refusal.OfAsync(RotateAsync(webhook, TimeSpan.FromDays(7)));
-        Assert.Equal("TOO_MANY_SECRETS", tooMany.Reason);
+        Assert.Equal("SECRETS_TOO_MANY", tooMany.Reason);
 
         var last = await RotateAsync(webhook, TimeSpan.Zero);
         Assert.Null(last.OldSecretsExpireTime);

@@ -30,7 +30,7 @@ public sealed class Problems
         Assert.Equal(
             [("parcel.address", "ADDRESS_EMPTY"), ("parcel.weight", "WEIGHT_TOO_HIGH")],
             status.GetDetail<BadRequest>()!.FieldViolations.Select(v => (v.Field, v.Reason)));
-        Assert.Equal("INVALID_FIELDS", status.GetDetail<ErrorInfo>()!.Reason);
+        Assert.Equal("FIELDS_INVALID", status.GetDetail<ErrorInfo>()!.Reason);
         Assert.Contains("must be at most 30 kg", status.Message, StringComparison.Ordinal);
     }
 
@@ -54,7 +54,7 @@ public sealed class Problems
             () => throw Problem.WrongState("parcels/x", "delivered", "redirect", ["in-transit", "dispatch-requested"]),
             StatusCode.FailedPrecondition);
         var error = status.GetDetail<ErrorInfo>()!;
-        Assert.Equal(("WRONG_STATE", "cloud.mattermost.com"), (error.Reason, error.Domain));
+        Assert.Equal(("STATE_WRONG", "cloud.mattermost.com"), (error.Reason, error.Domain));
         Assert.Equal("delivered", error.Metadata["state"]);
         Assert.Equal("in-transit, dispatch-requested", error.Metadata["allowed"]);
         Assert.Equal("parcels/x", status.GetDetail<PreconditionFailure>()!.Violations.Single().Subject);

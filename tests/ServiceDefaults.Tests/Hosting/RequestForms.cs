@@ -42,7 +42,7 @@ public sealed class RequestForms
         };
         Assert.Equal(
             [
-                ("installation.dns_names", "TOO_MANY_ENTRIES"),
+                ("installation.dns_names", "ENTRIES_TOO_MANY"),
                 ("installation.mattermost_env[A].secret_key.name", "TEXT_TOO_LONG"),
                 ("installation.owner_id", "TEXT_TOO_LONG"),
                 ("name_hint", "TEXT_INVALID"),

@@ -67,7 +67,7 @@ public sealed class PostOffice
         var highest = _epochs.AddOrUpdate(parcel.Id, parcel.Epoch, (_, known) => Math.Max(known, parcel.Epoch));
         if (highest > parcel.Epoch)
         {
-            throw new StepException("STALE_EPOCH", $"epoch {parcel.Epoch} is older than {highest}", Fault.World, true);
+            throw new StepException("EPOCH_STALE", $"epoch {parcel.Epoch} is older than {highest}", Fault.World, true);
         }
     }
 }

@@ -150,7 +150,7 @@ public sealed class Watches
 
         await using var three = new Client(process);
         var problem = await three.EndAsync();
-        Assert.Equal(("TOO_MANY_WATCHES", StatusCode.ResourceExhausted), (problem.Reason, problem.Status));
+        Assert.Equal(("WATCHES_TOO_MANY", StatusCode.ResourceExhausted), (problem.Reason, problem.Status));
         await two.DisposeAsync();
         await using var four = new Client(process);
         Assert.Equal(WatchKind.SnapshotEnd, (await four.NextAsync()).Kind);

@@ -86,7 +86,7 @@ public sealed class Failing
         await process.UntilAsync(parcel.Id, p => p.WaitingFor is not null, Ct);
         depot.Clock.Advance(ParcelRules.GiveUpAfter);
         var failed = await process.UntilAsync(parcel.Id, ParcelState.DispatchFailed, Ct);
-        Assert.Equal("GAVE_UP", failed.LastErrorCode);
+        Assert.Equal("STATE_DEADLINE", failed.LastErrorCode);
         Assert.Contains("it is on its way", failed.LastError, StringComparison.Ordinal);
     }
 
