@@ -1,6 +1,5 @@
 using System.Globalization;
 using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -39,30 +38,25 @@ internal static class MessageRefusals
 
     private static Rpc.Status? Refusal(StatusCode code) => code switch
     {
-        StatusCode.Internal => Problem.Unavailable(
-            "MESSAGE_INCOMPLETE", "The request came without all of its message; send it again.", RetryAfter)
+        StatusCode.Internal => Problem
+            .Unavailable(
+                ErrorReason.MessageIncomplete,
+                "The request came without all of its message; send it again.",
+                RetryAfter)
             .ToRpcStatus(),
         StatusCode.ResourceExhausted => TooLarge(),
         _ => null,
     };
 
-    private static Rpc.Status TooLarge() => new()
-    {
-        Code = (int)StatusCode.ResourceExhausted,
-        Message = $"The request is larger than {ServiceHosting.RequestBytesMax} bytes; send less at once.",
-        Details =
-        {
-            Any.Pack(new Rpc.ErrorInfo
+    private static Rpc.Status TooLarge() => Problem
+        .Exhausted(
+            ErrorReason.MessageTooLarge,
+            $"The request is larger than {ServiceHosting.RequestBytesMax} bytes; send less at once.",
+            new Dictionary<string, string>
             {
-                Reason = "MESSAGE_TOO_LARGE",
-                Domain = Problem.Domain,
-                Metadata =
-                {
-                    ["limit_bytes"] = ServiceHosting.RequestBytesMax.ToString(CultureInfo.InvariantCulture),
-                },
-            }),
-        },
-    };
+                ["limit_bytes"] = ServiceHosting.RequestBytesMax.ToString(CultureInfo.InvariantCulture),
+            })
+        .ToRpcStatus();
 
     private static void Write(Rpc.Status status, IHeaderDictionary headers)
     {

@@ -24,8 +24,7 @@ public static class Problem
 
     /// <summary>There is no such resource.</summary>
     public static ProblemException NotFound(string resourceName) => new(
-        StatusCode.NotFound,
-        "RESOURCE_NOT_FOUND",
+        ErrorReason.ResourceNotFound,
         $"{resourceName} does not exist.",
         Resource(resourceName, "not found"));
 
@@ -41,7 +40,7 @@ public static class Problem
             {
                 Field = Cut(field.Field, FieldLengthMax),
                 Description = Cut(field.Description, DescriptionLengthMax),
-                Reason = field.Reason,
+                Reason = field.Reason.Text(),
             };
             room -= told.CalculateSize();
             if (room < 0 && details.FieldViolations.Count > 0)
@@ -56,7 +55,8 @@ public static class Problem
         var message = Cut(
             string.Join("; ", details.FieldViolations.Select(v => $"{v.Field}: {v.Description}")), MessageLengthMax)
             + (untold == 0 ? "" : $" (and {untold} more)");
-        return new(StatusCode.InvalidArgument, fields is [var only] ? only.Reason : "FIELDS_INVALID", message, details);
+        var reason = fields is [var only] ? only.Reason : ErrorReason.FieldsInvalid;
+        return new(StatusCode.InvalidArgument, reason, message, details);
     }
 
     /// <summary>The resource's state forbids the verb.</summary>
@@ -67,7 +67,7 @@ public static class Problem
     {
         var allowed = string.Join(", ", allowedStates);
         var message = $"Cannot {verb} {resourceName}: it is {state}; allowed in {allowed}.";
-        return new(StatusCode.FailedPrecondition, "STATE_WRONG", message, Precondition("STATE", resourceName, message))
+        return new(ErrorReason.StateWrong, message, Precondition("STATE", resourceName, message))
         {
             Metadata = new Dictionary<string, string>
             {
@@ -79,16 +79,18 @@ public static class Problem
     /// <summary>Something else must be true first.</summary>
     /// <param name="metadata">Values a program may need, for example what was expected.</param>
     public static ProblemException FailedPrecondition(
-        string reason, string resourceName, string message, IReadOnlyDictionary<string, string>? metadata = null) =>
-        new(StatusCode.FailedPrecondition, reason, message, Precondition(reason, resourceName, message))
+        ErrorReason reason,
+        string resourceName,
+        string message,
+        IReadOnlyDictionary<string, string>? metadata = null) =>
+        new(reason, message, Precondition(reason.Text(), resourceName, message))
         {
             Metadata = metadata ?? new Dictionary<string, string>(),
         };
 
     /// <summary>The resource changed since the caller read it.</summary>
     public static ProblemException EtagMismatch(string resourceName, string given, string current) => new(
-        StatusCode.Aborted,
-        "ETAG_MISMATCH",
+        ErrorReason.EtagMismatch,
         $"{resourceName} changed since it was read (etag {given}, now {current}): read it again and decide anew.",
         Resource(resourceName, "etag mismatch"))
     {
@@ -96,11 +98,12 @@ public static class Problem
     };
 
     /// <summary>A lost race that a fresh read and a repeat cure.</summary>
-    public static ProblemException Aborted(string reason, string message) => new(StatusCode.Aborted, reason, message);
+    public static ProblemException Aborted(ErrorReason reason, string message) => new(reason, message);
 
     /// <summary>Another resource has that value.</summary>
-    public static ProblemException AlreadyExists(string field, string value, string reason = "VALUE_TAKEN") =>
-        new(StatusCode.AlreadyExists, reason, $"{field} '{value}' is taken.", Resource(value, $"{field} is taken"))
+    public static ProblemException AlreadyExists(
+        string field, string value, ErrorReason reason = ErrorReason.ValueTaken) =>
+        new(reason, $"{field} '{value}' is taken.", Resource(value, $"{field} is taken"))
         {
             Metadata = new Dictionary<string, string> { ["field"] = field, ["value"] = value },
         };
@@ -109,27 +112,26 @@ public static class Problem
     /// <param name="metadata">Values a program may need, for example each place looked at and why it has none.</param>
     /// <param name="retryAfter">When to ask again, where that can help by itself.</param>
     public static ProblemException Exhausted(
-        string reason,
+        ErrorReason reason,
         string message,
         IReadOnlyDictionary<string, string>? metadata = null,
         TimeSpan? retryAfter = null) =>
-        new(StatusCode.ResourceExhausted, reason, message, retryAfter is { } after ? [Retry(after)] : [])
+        new(reason, message, retryAfter is { } after ? [Retry(after)] : [])
         {
             Metadata = metadata ?? new Dictionary<string, string>(),
         };
 
     /// <summary>Something this service needs does not answer; the same request may be sent again.</summary>
-    public static ProblemException Unavailable(string reason, string message, TimeSpan retryAfter) =>
-        new(StatusCode.Unavailable, reason, message, Retry(retryAfter));
+    public static ProblemException Unavailable(ErrorReason reason, string message, TimeSpan retryAfter) =>
+        new(reason, message, Retry(retryAfter));
 
     /// <summary>A page token that is not ours or was made for another filter.</summary>
     public static ProblemException PageTokenInvalid(string field = "page_token") => Invalid(new FieldProblem(
-        field, "is not a token of this list with this filter; start without one", "PAGE_TOKEN_INVALID"));
+        field, "is not a token of this list with this filter; start without one", ErrorReason.PageTokenInvalid));
 
     /// <summary>A resume token older than what is kept: begin again without one.</summary>
     public static ProblemException TokenExpired(string oldest) => new(
-        StatusCode.OutOfRange,
-        "RESUME_TOKEN_TOO_OLD",
+        ErrorReason.ResumeTokenTooOld,
         "What happened at that position is no longer kept: start again without a token.")
     {
         Metadata = new Dictionary<string, string> { ["oldest"] = oldest },
@@ -137,8 +139,7 @@ public static class Problem
 
     /// <summary>A request id used before for something else.</summary>
     public static ProblemException RequestIdReused(string requestId) => new(
-        StatusCode.AlreadyExists,
-        "REQUEST_ID_REUSED",
+        ErrorReason.RequestIdReused,
         $"request_id '{requestId}' was used for a different request in the last 24 hours; use a new one.",
         Resource(requestId, "request_id is taken"))
     {

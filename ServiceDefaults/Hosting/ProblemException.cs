@@ -10,7 +10,13 @@ namespace Cloud.ServiceDefaults.Hosting;
 /// Made by <see cref="Problem"/>.</summary>
 public sealed class ProblemException : Exception
 {
-    internal ProblemException(StatusCode status, string reason, string message, params IEnumerable<IMessage> details)
+    internal ProblemException(ErrorReason reason, string message, params IEnumerable<IMessage> details)
+        : this(reason.StatusOf(), reason, message, details)
+    {
+    }
+
+    internal ProblemException(
+        StatusCode status, ErrorReason reason, string message, params IEnumerable<IMessage> details)
         : base(message)
     {
         Status = status;
@@ -21,8 +27,8 @@ public sealed class ProblemException : Exception
     /// <summary>The gRPC status code.</summary>
     public StatusCode Status { get; }
 
-    /// <summary>UPPER_SNAKE_CASE, stable: what programs decide by.</summary>
-    public string Reason { get; }
+    /// <summary>What programs decide by.</summary>
+    public ErrorReason Reason { get; }
 
     /// <summary>Values a program may need, put into ErrorInfo's metadata.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
@@ -32,12 +38,13 @@ public sealed class ProblemException : Exception
 
     /// <summary>The wrong fields, when those are the problem.</summary>
     internal IEnumerable<FieldProblem> Fields => Details.OfType<Rpc.BadRequest>()
-        .SelectMany(bad => bad.FieldViolations.Select(v => new FieldProblem(v.Field, v.Description, v.Reason)));
+        .SelectMany(bad => bad.FieldViolations)
+        .Select(v => new FieldProblem(v.Field, v.Description, ErrorReasons.Of(v.Reason)));
 
     /// <summary>The rich status, without RequestInfo (the interceptor adds it).</summary>
     public Rpc.Status ToRpcStatus()
     {
-        var error = new Rpc.ErrorInfo { Reason = Reason, Domain = Problem.Domain };
+        var error = new Rpc.ErrorInfo { Reason = Reason.Text(), Domain = Problem.Domain };
         foreach (var (key, value) in Metadata)
         {
             error.Metadata.Add(key, value);
@@ -53,8 +60,8 @@ public sealed class ProblemException : Exception
 /// <summary>One wrong field of a request.</summary>
 /// <param name="Field">Path as in the proto: <c>installation.dns_names[0]</c>.</param>
 /// <param name="Description">What is wrong and what would be right, for people.</param>
-/// <param name="Reason">UPPER_SNAKE_CASE, for programs.</param>
-public sealed record FieldProblem(string Field, string Description, string Reason);
+/// <param name="Reason">For programs.</param>
+public sealed record FieldProblem(string Field, string Description, ErrorReason Reason);
 
 /// <summary>Collects everything that is wrong with a request, so that its caller is told once about all of
 /// it.</summary>
@@ -66,7 +73,7 @@ public sealed class FieldProblems
     public IReadOnlyList<FieldProblem> All => _all;
 
     /// <summary>Notes a wrong field.</summary>
-    public void Add(string field, string description, string reason) => _all.Add(new(field, description, reason));
+    public void Add(string field, string description, ErrorReason reason) => _all.Add(new(field, description, reason));
 
     /// <summary>Throws one InvalidArgument that names all of them, if there are any.</summary>
     public void ThrowIfAny()

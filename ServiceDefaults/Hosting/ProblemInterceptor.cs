@@ -158,7 +158,7 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         }
         catch (TimeoutException)
         {
-            throw Problem.Unavailable("STARTING", "The service waits for its database.", RetryAfter);
+            throw Problem.Unavailable(ErrorReason.Starting, "The service waits for its database.", RetryAfter);
         }
     }
 
@@ -181,8 +181,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
             _ when DatabaseTrouble.IsAway(e) => Away(e, context),
             RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded } peer => PeerAway(peer),
             RpcException rpc when rpc.GetRpcStatus() is { } rich => rich,
-            RpcException rpc => Plain(rpc.StatusCode, Failure.ReasonOf(rpc), rpc.Status.Detail),
-            BadHttpRequestException bad => Plain(StatusCode.InvalidArgument, "REQUEST_MALFORMED", bad.Message),
+            RpcException rpc => PassedOn(rpc.StatusCode, rpc),
+            BadHttpRequestException bad => Plain(ErrorReason.RequestMalformed, bad.Message),
             _ => Unexpected(e, context),
         };
         if (!status.Details.Any(d => d.Is(Rpc.RequestInfo.Descriptor)))
@@ -199,39 +199,49 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
 
     private static Rpc.Status Cut(ServerCallContext context) =>
         context.Deadline <= TimeProvider.System.GetUtcNow().UtcDateTime
-        ? Plain(StatusCode.DeadlineExceeded, "DEADLINE_EXCEEDED", "The caller's deadline passed.")
-        : Plain(StatusCode.Cancelled, "CANCELLED", "The caller cancelled.");
+        ? Plain(ErrorReason.DeadlineExceeded, "The caller's deadline passed.")
+        : Plain(ErrorReason.Cancelled, "The caller cancelled.");
 
     /// <summary>Not the caller's doing: this process stops, or something it waited for was cut off.</summary>
     private static Rpc.Status Interrupted() => Problem.Unavailable(
-        "INTERRUPTED", "The call was interrupted here; send it again.", RetryAfter).ToRpcStatus();
+        ErrorReason.Interrupted, "The call was interrupted here; send it again.", RetryAfter).ToRpcStatus();
 
     /// <summary>Protobuf lets a text hold what PostgreSQL cannot store.</summary>
     private static Rpc.Status Unstorable() => Plain(
-        StatusCode.InvalidArgument, "TEXT_INVALID", "A text of the request holds the character U+0000; leave it out.");
+        ErrorReason.TextInvalid, "A text of the request holds the character U+0000; leave it out.");
 
     /// <summary>PostgreSQL undid the work because it and somebody else's waited for each other.</summary>
     private static Rpc.Status Collided() => Problem.Unavailable(
-        "DATABASE_CONTENDED", "Another request was in the way; send it again.", RetryAfter).ToRpcStatus();
+        ErrorReason.DatabaseContended, "Another request was in the way; send it again.", RetryAfter).ToRpcStatus();
 
     private Rpc.Status Away(Exception e, ServerCallContext context)
     {
         logger.LogWarning("Refusing {Method}: PostgreSQL does not answer ({Reason})", context.Method, e.Message);
         return Problem.Unavailable(
-            "DATABASE_UNAVAILABLE",
+            ErrorReason.DatabaseUnavailable,
             "The database does not answer. Send the request again with the same request_id: it takes effect once.",
             RetryAfter).ToRpcStatus();
     }
 
-    private static Rpc.Status PeerAway(RpcException peer) =>
-        Problem.Unavailable(Failure.ReasonOf(peer), peer.Status.Detail, RetryAfter).ToRpcStatus();
+    private static Rpc.Status PeerAway(RpcException peer)
+    {
+        var status = PassedOn(StatusCode.Unavailable, peer);
+        status.Details.Add(Any.Pack(Problem.Retry(RetryAfter)));
+        return status;
+    }
+
+    private static Rpc.Status PassedOn(StatusCode code, RpcException peer) =>
+        Plain(code, Failure.ReasonOf(peer), peer.Status.Detail);
 
     private Rpc.Status Unexpected(Exception e, ServerCallContext context)
     {
         logger.LogError(e, "Failing {Method} unexpectedly, call {CallId}", context.Method, CallIdOf(context));
         return Plain(
-            StatusCode.Internal, "INTERNAL", "Something went wrong here; it was logged under the request id given.");
+            ErrorReason.Internal, "Something went wrong here; it was logged under the request id given.");
     }
+
+    private static Rpc.Status Plain(ErrorReason reason, string message) =>
+        Plain(reason.StatusOf(), reason.Text(), message);
 
     private static Rpc.Status Plain(StatusCode code, string reason, string message) => new()
     {

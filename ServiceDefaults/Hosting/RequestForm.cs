@@ -1,7 +1,6 @@
 using System.Collections;
 using System.Collections.Concurrent;
 using System.Globalization;
-using Cloud.Protos.Api.V1;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
@@ -77,16 +76,17 @@ public static class RequestForm
             case string { Length: 0 }:
                 break;
             case string text when text.Length > length:
-                Add(at + name, $"At most {length} characters, not {text.Length}.", "TEXT_TOO_LONG", ref problems);
+                Add(at + name, $"At most {length} characters, not {text.Length}.",
+                ErrorReason.TextTooLong, ref problems);
                 break;
             case string text when text.Contains('\0'):
-                Add(at + name, "It holds the character U+0000; leave it out.", "TEXT_INVALID", ref problems);
+                Add(at + name, "It holds the character U+0000; leave it out.", ErrorReason.TextInvalid, ref problems);
                 break;
             case Timestamp time when !IsTime(time):
-                Add(at + name, "It is no time of the years 1 to 9999.", "TIME_INVALID", ref problems);
+                Add(at + name, "It is no time of the years 1 to 9999.", ErrorReason.TimeInvalid, ref problems);
                 break;
             case Duration duration when !IsDuration(duration):
-                Add(at + name, "Seconds and nanoseconds are out of range or of two signs.", "DURATION_INVALID",
+                Add(at + name, "Seconds and nanoseconds are out of range or of two signs.", ErrorReason.DurationInvalid,
                     ref problems);
                 break;
             case Timestamp or Duration:
@@ -132,11 +132,11 @@ public static class RequestForm
             return false;
         }
 
-        Add(at, $"At most {field.Entries} entries, not {count}.", "ENTRIES_TOO_MANY", ref problems);
+        Add(at, $"At most {field.Entries} entries, not {count}.", ErrorReason.EntriesTooMany, ref problems);
         return true;
     }
 
-    private static void Add(string field, string description, string reason, ref List<FieldProblem>? problems) =>
+    private static void Add(string field, string description, ErrorReason reason, ref List<FieldProblem>? problems) =>
         (problems ??= []).Add(new FieldProblem(field, description, reason));
 
     private static string Index(int n) => string.Create(CultureInfo.InvariantCulture, $"[{n}]");

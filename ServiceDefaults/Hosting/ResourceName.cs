@@ -17,7 +17,7 @@ public static class ResourceName
         problems.Add(
             field,
             $"'{name}' has not the form {collection}/{{id}} with an id of {ResourceId.Length} characters of [a-z0-9].",
-            "RESOURCE_NAME_INVALID");
+            ErrorReason.ResourceNameInvalid);
         return "";
     }
 

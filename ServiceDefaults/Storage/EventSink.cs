@@ -24,8 +24,6 @@ public readonly record struct Acknowledgement(long Sequence, long? Generation);
 /// <summary>Delivers to Metrics by gRPC (<c>EventIngestionService.AppendEvents</c>).</summary>
 internal sealed class MetricsEventSink(EventIngestionService.EventIngestionServiceClient metrics) : IEventSink
 {
-    private const string GapReason = "SEQUENCE_GAP";
-
     public async Task<Acknowledgement> AppendAsync(
         string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct)
     {
@@ -44,8 +42,9 @@ internal sealed class MetricsEventSink(EventIngestionService.EventIngestionServi
 
     private static long? ExpectedOf(RpcException e) =>
         e.StatusCode == StatusCode.FailedPrecondition
-        && e.GetRpcStatus()?.GetDetail<Rpc.ErrorInfo>() is { Reason: GapReason } gap
-        && gap.Metadata.TryGetValue("expected", out var text)
+        && e.GetRpcStatus()?.GetDetail<Rpc.ErrorInfo>() is { } refusal
+        && ErrorReasons.Of(refusal.Reason) is ErrorReason.SequenceGap
+        && refusal.Metadata.TryGetValue("expected", out var text)
         && long.TryParse(text, out var expected)
             ? expected
             : null;

@@ -29,7 +29,8 @@ public sealed record PageKey(DateTimeOffset CreateTime, string Id)
         }
 
         problems.Add(
-            "page_token", "It is not a token of this list with this filter; start without one.", "PAGE_TOKEN_INVALID");
+            "page_token", "It is not a token of this list with this filter; start without one.",
+            ErrorReason.PageTokenInvalid);
         return null;
     }
 

@@ -19,7 +19,7 @@ public static class PageSize
             problems.Add(
                 "page_size",
                 string.Create(CultureInfo.InvariantCulture, $"From 0 to {Max}, not {asked}; 0 means {Default}."),
-                "PAGE_SIZE_INVALID");
+                ErrorReason.PageSizeInvalid);
         }
 
         return asked <= 0 ? Default : Math.Min(asked, Max);

@@ -72,7 +72,7 @@ public sealed class RequestLedger(Database database)
         if (requestId.Length > RequestIdLengthMax)
         {
             throw Problem.Invalid(new FieldProblem(
-                "request_id", $"must be at most {RequestIdLengthMax} characters", "REQUEST_ID_TOO_LONG"));
+                "request_id", $"must be at most {RequestIdLengthMax} characters", ErrorReason.RequestIdTooLong));
         }
 
         var hash = HashOf(request);

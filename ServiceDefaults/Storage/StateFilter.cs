@@ -11,7 +11,7 @@ public static class StateFilter
         {
             problems.Add(
                 "states", $"'{state}' is no state; known are {string.Join(", ", StateNames<TState>.All)}",
-                "STATE_UNKNOWN");
+                ErrorReason.StateUnknown);
         }
     }
 }

@@ -30,7 +30,7 @@ public sealed class WatchClients(WatchOptions options, StorageMeter meter, TimeP
         {
             Interlocked.Decrement(ref _open);
             throw Problem.Exhausted(
-                "WATCHES_TOO_MANY",
+                ErrorReason.WatchesTooMany,
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"This process serves {options.StreamsMax} streams already: try another replica, or later."),
@@ -80,7 +80,7 @@ public sealed class WatchClient : IDisposable
         catch (TimeoutException)
         {
             throw Problem.Exhausted(
-                "WATCHER_TOO_SLOW",
+                ErrorReason.WatcherTooSlow,
                 $"A message was not taken within {_sendWithin}: resume with the newest token, and read faster.");
         }
     }

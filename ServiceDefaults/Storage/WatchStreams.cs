@@ -59,7 +59,8 @@ public sealed class WatchStreams(
         catch (OperationCanceledException) when (
             lifetime.ApplicationStopping.IsCancellationRequested && !ct.IsCancellationRequested)
         {
-            throw Problem.Unavailable("STOPPING", "This replica stops: resume with the newest token.", RetryAfterStop);
+            throw Problem.Unavailable(
+                ErrorReason.Stopping, "This replica stops: resume with the newest token.", RetryAfterStop);
         }
     }
 
@@ -74,7 +75,7 @@ public sealed class WatchStreams(
             ? position
             : throw Problem.Invalid(new FieldProblem(
                 "resume_token", "It is not a token of such a stream with this filter; start without one.",
-                "RESUME_TOKEN_INVALID"));
+                ErrorReason.ResumeTokenInvalid));
     }
 
     /// <summary>One stream: what its client was told so far.</summary>

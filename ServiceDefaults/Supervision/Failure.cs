@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Grpc.Core;
 using Npgsql;
 using Rpc = Google.Rpc;
@@ -16,21 +15,24 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
     /// <summary>Longest message that is kept, in characters.</summary>
     private const int MessageLengthMax = 1000;
 
+    private static Failure By(ErrorReason reason, string message, bool expected = true) => new(
+        reason.Text(), Cut(message), StepException.FaultOf(reason), reason.VerdictOf().Retryable, expected);
+
     /// <summary>The step took longer than its rule allows.</summary>
-    public static Failure Deadline(TimeSpan deadline) => new(
-        "STEP_DEADLINE", $"The step did not finish within {deadline.TotalSeconds:0} s.", Fault.World, true, true);
+    public static Failure Deadline(TimeSpan deadline) => By(
+        ErrorReason.StepDeadline, $"The step did not finish within {deadline.TotalSeconds:0} s.");
 
     /// <summary>The state lasted longer than its rule allows.</summary>
     public static Failure GaveUp(TimeSpan after, string? waitingFor, string? lastErrorCode, Fault? fault) => new(
-        lastErrorCode ?? "STATE_DEADLINE",
+        lastErrorCode ?? ErrorReason.StateDeadline.Text(),
         Cut($"Gave up after {Words(after)}" + (waitingFor is null ? "." : $": {waitingFor}")),
-        fault ?? Fault.World,
+        fault ?? StepException.FaultOf(ErrorReason.StateDeadline),
         false,
         true);
 
     /// <summary>The step answered a state that its rule does not list.</summary>
-    public static Failure Unlisted(string from, string to) => new(
-        "RULE_BROKEN", $"A step of {from} answered {to}, which its rule does not list.", Fault.Operator, true, false);
+    public static Failure Unlisted(string from, string to) => By(
+        ErrorReason.RuleBroken, $"A step of {from} answered {to}, which its rule does not list.", expected: false);
 
     /// <summary>What an exception means.</summary>
     public static Failure Of(Exception exception) => exception switch
@@ -40,26 +42,34 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
             RetryAfter = step.RetryAfter ?? (step.InnerException is RpcException said ? RetryAfterOf(said) : null),
         },
         RpcException rpc => OfPeer(rpc),
-        HttpRequestException http => new("WORLD_UNREACHABLE", Cut(http.Message), Fault.World, true, true),
+        HttpRequestException http => By(ErrorReason.WorldUnreachable, http.Message),
         NpgsqlException when DatabaseTrouble.IsAway(exception) =>
-            new("DATABASE_UNAVAILABLE", Cut(exception.Message), Fault.World, true, true),
+            By(ErrorReason.DatabaseUnavailable, exception.Message),
         PostgresException refused when DatabaseTrouble.IsPassing(refused) =>
-            new("DATABASE_BUSY", Cut(refused.MessageText), Fault.World, true, true),
-        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } taken => new(
-            "DATABASE_VALUE_TAKEN",
-            Cut($"Another row was first with what only one may have ({taken.ConstraintName})."),
-            Fault.World, true, true),
-        TimeoutException slow => new("WORLD_TIMEOUT", Cut(slow.Message), Fault.World, true, true),
-        OperationCanceledException =>
-            new("WORLD_TIMEOUT", "A call to the outside was cut off.", Fault.World, true, true),
-        _ => new("UNEXPECTED", Cut($"{exception.GetType().Name}: {exception.Message}"), Fault.Operator, true, false),
+            By(ErrorReason.DatabaseBusy, refused.MessageText),
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } taken => By(
+            ErrorReason.DatabaseValueTaken,
+            $"Another row was first with what only one may have ({taken.ConstraintName})."),
+        TimeoutException slow => By(ErrorReason.WorldTimeout, slow.Message),
+        OperationCanceledException => By(ErrorReason.WorldTimeout, "A call to the outside was cut off."),
+        _ => By(ErrorReason.Unexpected, $"{exception.GetType().Name}: {exception.Message}", expected: false),
     };
 
     /// <summary>The reason another service gave, or one made of its status code.</summary>
     public static string ReasonOf(RpcException rpc) =>
         rpc.GetRpcStatus()?.GetDetail<Rpc.ErrorInfo>()?.Reason is { Length: > 0 } reason
             ? reason
-            : "PEER_" + JsonNamingPolicy.SnakeCaseUpper.ConvertName(rpc.StatusCode.ToString());
+            : ReasonOf(rpc.StatusCode).Text();
+
+    private static ErrorReason ReasonOf(StatusCode status) => status switch
+    {
+        StatusCode.Unavailable or StatusCode.DeadlineExceeded => ErrorReason.PeerUnavailable,
+        StatusCode.InvalidArgument => ErrorReason.PeerRefused,
+        StatusCode.ResourceExhausted => ErrorReason.PeerExhausted,
+        StatusCode.Unimplemented or StatusCode.PermissionDenied or StatusCode.Unauthenticated =>
+            ErrorReason.PeerMisconfigured,
+        _ => ErrorReason.PeerFailed,
+    };
 
     /// <summary>Another service's refusal keeps its own reason and words.</summary>
     private static Failure OfPeer(RpcException rpc)

@@ -1,3 +1,5 @@
+using Proto = Cloud.Protos.Supervision.V1;
+
 namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>Who can end a failure.</summary>
@@ -14,25 +16,54 @@ public enum Fault
 }
 
 /// <summary>A failure that a step understands. The supervisor records code and message in the row; the step only says
-/// what went wrong.</summary>
-/// <param name="code">UPPER_SNAKE_CASE, stable.</param>
-/// <param name="message">For people: what failed, and what to do about it. It is public.</param>
-/// <param name="fault">Who can end it.</param>
-/// <param name="retryable">Whether trying again can help; if not, the row goes to its failed state at once.</param>
-/// <param name="inner">What caused it.</param>
-public sealed class StepException(
-    string code, string message, Fault fault, bool retryable, Exception? inner = null) : Exception(message, inner)
+/// what went wrong. Who can end it and whether trying again can help are the code's, in the contract.</summary>
+public sealed class StepException : Exception
 {
+    /// <summary>A failure of ours.</summary>
+    /// <param name="reason">What went wrong.</param>
+    /// <param name="message">For people: what failed, and what to do about it. It is public.</param>
+    /// <param name="inner">What caused it.</param>
+    public StepException(ErrorReason reason, string message, Exception? inner = null)
+        : this(reason.Text(), message, FaultOf(reason), reason.VerdictOf().Retryable, inner)
+    {
+    }
+
+    private StepException(string code, string message, Fault fault, bool retryable, Exception? inner)
+        : base(message, inner) => (Code, Fault, Retryable) = (code, fault, retryable);
+
     /// <summary>UPPER_SNAKE_CASE, stable.</summary>
-    public string Code => code;
+    public string Code { get; }
+
+    /// <summary>The code, if it is one that is known here.</summary>
+    public ErrorReason Reason => ErrorReasons.Of(Code);
 
     /// <summary>Who can end it.</summary>
-    public Fault Fault => fault;
+    public Fault Fault { get; }
 
-    /// <summary>Whether trying again can help.</summary>
-    public bool Retryable => retryable;
+    /// <summary>Whether trying again can help; if not, the row goes to its failed state at once.</summary>
+    public bool Retryable { get; }
 
     /// <summary>How long the outside asked to be left alone; null when it did not say. An answer of another service
     /// given as the cause says it by itself.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>What another service said, under its own code, which need not be one that is known here.</summary>
+    /// <param name="code">Its code.</param>
+    /// <param name="message">As above.</param>
+    /// <param name="fault">Who can end it.</param>
+    /// <param name="retryable">Whether asking again can help.</param>
+    /// <param name="inner">Its answer.</param>
+    public static StepException PassedOn(
+        string code, string message, Fault fault, bool retryable, Exception? inner = null) =>
+        new(code, message, fault, retryable, inner);
+
+    /// <summary>The same where it is not waited for: the row goes to its failed state at once.</summary>
+    public StepException AsFinal() => new(Code, Message, Fault, retryable: false, this);
+
+    internal static Fault FaultOf(ErrorReason reason) => reason.VerdictOf().Fault switch
+    {
+        Proto.Fault.Caller => Fault.Caller,
+        Proto.Fault.Operator => Fault.Operator,
+        _ => Fault.World,
+    };
 }

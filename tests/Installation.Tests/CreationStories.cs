@@ -1,4 +1,5 @@
 using Cloud.Installations.Tests.World;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Grpc.Core;
 using Xunit;
@@ -141,11 +142,12 @@ public sealed class CreationStories
     {
         await using var system = await InstallationSystem.StartAsync();
         system.World.Refusal = method => method == "CreateClusterInstallation"
-            ? Problem.Invalid(new FieldProblem("spec.size", "too big", "SIZE_TOO_BIG")).ToRpcStatus().ToRpcException()
+            ? Problem.Invalid(new FieldProblem("spec.size", "too big", ErrorReason.SizeUnknown))
+                .ToRpcStatus().ToRpcException()
             : null;
         var made = await system.CreateAsync("acme");
         var failed = await system.UntilAsync(made.Name, "creation-failed");
-        Assert.Equal("SIZE_TOO_BIG", failed.Progress.LastError.Code);
+        Assert.Equal("SIZE_UNKNOWN", failed.Progress.LastError.Code);
     }
 
     [Fact]
@@ -153,7 +155,8 @@ public sealed class CreationStories
     {
         await using var system = await InstallationSystem.StartAsync(fakeClock: true);
         system.World.Refusal = _ =>
-            Problem.Unavailable("STARTING", "not yet", TimeSpan.FromSeconds(1)).ToRpcStatus().ToRpcException();
+            Problem.Unavailable(ErrorReason.Starting, "not yet", TimeSpan.FromSeconds(1))
+                .ToRpcStatus().ToRpcException();
         var made = await system.CreateAsync("acme");
         var waiting = await system.UntilWaitingAsync(made.Name, "not yet");
         Assert.Equal("PEER_UNAVAILABLE", waiting.Progress.LastError.Code);

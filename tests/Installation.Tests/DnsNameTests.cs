@@ -1,4 +1,5 @@
 using Cloud.Dns;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Xunit;
 
@@ -40,11 +41,12 @@ public sealed class DnsNameTests
     [InlineData("acme.example.com\n", "DNS_NAME_INVALID")]
     [InlineData("a234567890123456789012345678901234567890123456789012345678901234.example.com", "DNS_NAME_INVALID")]
     public void These_are_not(string name, string reason) =>
-        Assert.Equal(reason, Assert.Single(ProblemsOf(name)).Reason);
+        Assert.Equal(reason, Assert.Single(ProblemsOf(name)).Reason.Text());
 
     [Fact]
     public void A_name_longer_than_dns_allows_is_said_to_be_too_long() => Assert.Equal(
-        "DNS_NAME_TOO_LONG", Assert.Single(ProblemsOf(string.Join('.', Enumerable.Repeat("abcdefgh", 40)))).Reason);
+        ErrorReason.DnsNameTooLong,
+        Assert.Single(ProblemsOf(string.Join('.', Enumerable.Repeat("abcdefgh", 40)))).Reason);
 
     [Fact]
     public void Names_are_compared_in_lower_case_without_a_final_dot() =>
@@ -54,7 +56,7 @@ public sealed class DnsNameTests
     public void A_name_given_twice_is_said_to_be()
     {
         var problem = Assert.Single(ProblemsOf("acme.example.com", "acme.example.com"));
-        Assert.Equal(("names[1]", "DNS_NAME_REPEATED"), (problem.Field, problem.Reason));
+        Assert.Equal(("names[1]", ErrorReason.DnsNameRepeated), (problem.Field, problem.Reason));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Cloud.Installations.Tests.World;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Grpc.Core;
 using Xunit;
@@ -58,7 +59,8 @@ public sealed class WhyStories
         var acme = await system.CreateAsync("acme");
         await system.UntilAsync(acme.Name, i => i.ClusterInstallation != "", "created in its cluster");
         system.World.Refusal = _ =>
-            Problem.Unavailable("STARTING", "not yet", TimeSpan.FromSeconds(1)).ToRpcStatus().ToRpcException();
+            Problem.Unavailable(ErrorReason.Starting, "not yet", TimeSpan.FromSeconds(1))
+                .ToRpcStatus().ToRpcException();
         var why = await system.Client.WhyInstallationAsync(new() { Name = acme.Name }, cancellationToken: Cut);
         Assert.All(why.Chain.Skip(1), link => Assert.Contains("not yet", link.Summary, StringComparison.Ordinal));
         Assert.Equal(["installation", "cluster", "database-pool"], why.Chain.Select(link => link.Service));

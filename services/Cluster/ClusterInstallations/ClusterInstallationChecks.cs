@@ -21,17 +21,18 @@ public static class ClusterInstallationChecks
     public static void Spec(Proto.ClusterInstallationSpec spec, FieldProblems problems)
     {
         const string at = "cluster_installation.spec";
-        if (spec.Version.Length == 0) problems.Add($"{at}.version", "It must be given.", "VERSION_INVALID");
-        if (spec.Image.Length == 0) problems.Add($"{at}.image", "It must be given.", "IMAGE_INVALID");
+        if (spec.Version.Length == 0) problems.Add($"{at}.version", "It must be given.", ErrorReason.VersionInvalid);
+        if (spec.Image.Length == 0) problems.Add($"{at}.image", "It must be given.", ErrorReason.ImageInvalid);
         PlacementChecks.Size(spec.Size, $"{at}.size", problems);
         if (spec.LogicalDatabase.Length == 0)
-            problems.Add($"{at}.logical_database", "It must be given.", "RESOURCE_NAME_INVALID");
-        if (spec.DnsNames.Count == 0) problems.Add($"{at}.dns_names", "At least one is needed.", "DNS_NAME_INVALID");
+            problems.Add($"{at}.logical_database", "It must be given.", ErrorReason.ResourceNameInvalid);
+        if (spec.DnsNames.Count == 0)
+            problems.Add($"{at}.dns_names", "At least one is needed.", ErrorReason.DnsNameInvalid);
         for (var n = 0; n < spec.DnsNames.Count; n++)
             if (!IsHostName(spec.DnsNames[n]))
                 problems.Add($"{at}.dns_names[{n}]",
                     $"'{spec.DnsNames[n]}' is not a host name in lower case, as an Ingress takes it.",
-                    "DNS_NAME_INVALID");
+                    ErrorReason.DnsNameInvalid);
         References(spec.SecretEnv, $"{at}.secret_env", "secret/key", problems);
         References(spec.ConfigMapEnv, $"{at}.config_map_env", "configmap/key", problems);
     }
@@ -47,7 +48,8 @@ public static class ClusterInstallationChecks
                 ? Proto.ClusterInstallationSpec.Descriptor.FindFieldByName(path[BelowSpec.Length..])
                 : null;
             if (field is not null) fields.Add(field);
-            else problems.Add("update_mask", $"'{path}' cannot be changed; these can: {Paths}.", "UPDATE_MASK_INVALID");
+            else problems.Add("update_mask", $"'{path}' cannot be changed; these can: {Paths}.",
+                ErrorReason.UpdateMaskInvalid);
         }
         return fields;
     }
@@ -93,6 +95,7 @@ public static class ClusterInstallationChecks
     {
         foreach (var (name, reference) in variables)
             if (reference.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
-                problems.Add($"{field}[{name}]", $"'{reference}' has not the form {form}.", "ENV_REFERENCE_INVALID");
+                problems.Add(
+                    $"{field}[{name}]", $"'{reference}' has not the form {form}.", ErrorReason.EnvReferenceInvalid);
     }
 }

@@ -1,6 +1,7 @@
 using Cloud.Clusters;
 using Cloud.Protos.Supervision.V1;
 using Cloud.Providers;
+using Cloud.ServiceDefaults.Hosting;
 using static Cloud.ClusterInstallations.ClusterInstallationState;
 
 namespace Cloud.ClusterInstallations;
@@ -32,8 +33,8 @@ public sealed class ClusterInstallationWhy(ClusterStore clusters, ClusterWhy clu
     }
 
     private static bool IsAboutCluster(string? code) =>
-        code is ClusterFailures.Unreachable or ClusterFailures.Unauthorized or ClusterFailures.Forbidden
-            or ClusterFailures.Busy or ClusterFailures.NotFound;
+        ErrorReasons.Of(code) is ErrorReason.ClusterUnreachable or ErrorReason.ClusterUnauthorized
+            or ErrorReason.ClusterForbidden or ErrorReason.ClusterBusy or ErrorReason.ClusterLacksObject;
 
     private static Explanation OfOperator(ClusterInstallation row, Cluster cluster) => new()
     {

@@ -27,7 +27,7 @@ public sealed class Creation(ClusterStore clusters, WorkspaceObjects objects, Re
             return Wait($"it goes to {other.DisplayName}", MovedWait);
         if (cluster is null or { State: ClusterState.Deleted })
             throw new StepException(
-                "CLUSTER_GONE", $"{Cluster.NameOf(row.ClusterId)} was let go.", Fault.Operator, retryable: false);
+                ErrorReason.ClusterGone, $"{Cluster.NameOf(row.ClusterId)} was let go.");
         var written = await objects.EnsureAsync(cluster, row, ct);
         return written is null
             ? Wait(NamespaceGoing, NamespaceWait)

@@ -32,10 +32,10 @@ public static class ClusterChecks
         var paths = request.UpdateMask?.Paths ?? [];
         foreach (var path in paths.Except(Paths))
             problems.Add("update_mask", $"'{path}' cannot be changed; these can: {string.Join(", ", Paths)}.",
-                "UPDATE_MASK_INVALID");
+                ErrorReason.UpdateMaskInvalid);
         if (paths.Count == 0 && request.Kubeconfig.Length == 0)
             problems.Add("update_mask", $"Name what to change: {string.Join(", ", Paths)}; or give a kubeconfig.",
-                "UPDATE_MASK_INVALID");
+                ErrorReason.UpdateMaskInvalid);
         if (paths.Contains(DisplayNamePath)) DisplayName(wish.DisplayName, problems);
         if (paths.Contains(ThresholdPath)) Threshold(wish.UtilizationThresholdPercent, problems);
         return request.Kubeconfig.Length == 0 ? null : Credentials(request.Kubeconfig, request.Context, problems);
@@ -61,14 +61,15 @@ public static class ClusterChecks
     {
         foreach (var state in states.Where(s => !StateNames<TState>.TryParse(s, out _)))
             problems.Add("states", $"'{state}' is not a state; there are {string.Join(", ", StateNames<TState>.All)}.",
-                "STATE_UNKNOWN");
+                ErrorReason.StateUnknown);
     }
 
     private static void DisplayName(string name, FieldProblems problems)
     {
         if (name.Length is 0 or > Cluster.DisplayNameLengthMax || name != name.Trim() || name.Any(char.IsControl))
             problems.Add($"cluster.{DisplayNamePath}",
-                $"1 to {Cluster.DisplayNameLengthMax} characters, without spaces around them.", "DISPLAY_NAME_INVALID");
+                $"1 to {Cluster.DisplayNameLengthMax} characters, without spaces around them.",
+                ErrorReason.DisplayNameInvalid);
     }
 
     private static void Threshold(int percent, FieldProblems problems)
@@ -76,7 +77,7 @@ public static class ClusterChecks
         if (percent is < Cluster.ThresholdPercentMin or > Cluster.ThresholdPercentMax)
             problems.Add($"cluster.{ThresholdPath}",
                 $"From {Cluster.ThresholdPercentMin} to {Cluster.ThresholdPercentMax}, not {percent}.",
-                "THRESHOLD_INVALID");
+                ErrorReason.ThresholdInvalid);
     }
 
     private static Kubeconfig? Credentials(string text, string context, FieldProblems problems)

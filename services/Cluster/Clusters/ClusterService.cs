@@ -217,7 +217,7 @@ public sealed class ClusterService(
     }
 
     private static ProblemException NameTaken(string displayName) =>
-        Problem.AlreadyExists("cluster.display_name", displayName, "DISPLAY_NAME_TAKEN");
+        Problem.AlreadyExists("cluster.display_name", displayName, ErrorReason.DisplayNameTaken);
 
     private static void CheckEtag(Cluster row, string etag) =>
         ResourceName.CheckEtag(row.Name, etag, ClusterMessages.EtagOf(row));

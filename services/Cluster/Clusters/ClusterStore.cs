@@ -1,3 +1,4 @@
+using Cloud.ServiceDefaults.Hosting;
 using Dapper;
 using Google.Protobuf;
 using Npgsql;
@@ -144,7 +145,7 @@ public sealed class ClusterStore(Database database)
             OldState = StateNames<ClusterState>.Of(row.State),
             NewState = StateNames<ClusterState>.Of(row.State),
             Reason = seen.Reachable ? "it answers" : $"it is not reachable: {seen.UnreachableReason}",
-            ErrorCode = seen.Reachable ? null : Providers.ClusterFailures.Unreachable,
+            ErrorCode = seen.Reachable ? null : ErrorReason.ClusterUnreachable.Text(),
             Actor = RequestContext.SupervisorActor,
             ResourceVersion = row.Version,
             Snapshot = ClusterMessages.Of(row).ToByteArray(),

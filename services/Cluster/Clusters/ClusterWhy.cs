@@ -1,5 +1,6 @@
 using Cloud.Protos.Supervision.V1;
 using Cloud.Providers;
+using Cloud.ServiceDefaults.Hosting;
 using static Cloud.Clusters.ClusterState;
 using Fault = Cloud.ServiceDefaults.Supervision.Fault;
 
@@ -57,11 +58,12 @@ public sealed class ClusterWhy(ClusterStore clusters, PodTroubles troubles)
 
     private static IEnumerable<string> Advice(Cluster row, Observation seen)
     {
-        if (row.LastErrorCode is ClusterFailures.Unauthorized or "KUBECONFIG_UNREADABLE")
+        var failure = ErrorReasons.Of(row.LastErrorCode);
+        if (failure is ErrorReason.ClusterUnauthorized or ErrorReason.KubeconfigUnreadable)
             yield return "UpdateCluster with a kubeconfig whose credentials are good.";
-        else if (row.LastErrorCode is ClusterFailures.Forbidden)
+        else if (failure is ErrorReason.ClusterForbidden)
             yield return "Give the account of the kubeconfig the cluster-admin role, then ProvisionCluster.";
-        else if (row.State != Deleted && (!seen.Reachable || row.LastErrorCode is ClusterFailures.Unreachable))
+        else if (row.State != Deleted && (!seen.Reachable || failure is ErrorReason.ClusterUnreachable))
             yield return $"See whether {row.Server} answers from where this service runs.";
         else if (row.LastErrorFault == Fault.Operator)
             yield return "An operator of this cloud has to act: " + row.LastErrorCode;

@@ -50,8 +50,7 @@ public sealed class Deletion(ClusterConnections connections, ClusterStore cluste
             if (await api.Find(kind, key, ct) is { } live && OperatorManifests.IsOurs(live)
                 && !await writes.RemoveAsync(kind, live, ct))
                 throw new StepException(
-                    ClusterFailures.Conflict, $"{kind.Kind} {key} in {row.DisplayName} changes just now.",
-                    Fault.World, retryable: true);
+                    ErrorReason.ClusterConflict, $"{kind.Kind} {key} in {row.DisplayName} changes just now.");
         }
     }
 

@@ -45,13 +45,13 @@ public sealed class Forgetting(ClusterStore clusters, TimeProvider time)
             .Select(one => ClusterInstallationMessages.InstallationNameOf(one.InstallationId)));
         var more = inside.Count > NamedMax ? $" and {inside.Count - NamedMax} more" : "";
         return Problem.FailedPrecondition(
-            "CLUSTER_IN_USE", row.Name,
+            ErrorReason.ClusterInUse, row.Name,
             $"{inside.Count} installations live in {row.DisplayName}; delete or move them first: {names}{more}.",
             new Dictionary<string, string> { ["installations"] = $"{inside.Count}", ["names"] = names });
     }
 
     private static ProblemException Answers(Cluster row) => Problem.FailedPrecondition(
-        "CLUSTER_ANSWERS", row.Name,
+        ErrorReason.ClusterAnswers, row.Name,
         $"{row.DisplayName} answers, so nothing of ours has to be left behind in it; delete it without force.");
 
     private static string[] LeftBehind(IReadOnlyList<Inhabitant> inside) =>

@@ -38,9 +38,8 @@ public sealed class Import(ClusterConnections connections, ClusterStore clusters
     private static async Task<string> UidAsync(KubernetesApi api, CancellationToken ct) =>
         (await api.Find(WorkspaceNamespace.Resource, SystemNamespace, ct))?.Metadata.Uid
         ?? throw new StepException(
-            "CLUSTER_LACKS_SYSTEM_NAMESPACE",
-            $"It has no namespace {SystemNamespace.Name}, by whose UID clusters are told apart.",
-            Fault.Operator, retryable: true);
+            ErrorReason.ClusterLacksSystemNamespace,
+            $"It has no namespace {SystemNamespace.Name}, by whose UID clusters are told apart.");
 
     /// <summary>Two rows of one cluster would place into the same nodes, each as if they were its own. Of two imports
     /// at once the unique index lets one be saved; the other is run again and finds it here.</summary>
@@ -48,10 +47,9 @@ public sealed class Import(ClusterConnections connections, ClusterStore clusters
     {
         if (await clusters.FindByUidAsync(uid, ct) is { } twin && twin.Id != row.Id)
             throw new StepException(
-                "CLUSTER_ALREADY_IMPORTED",
+                ErrorReason.ClusterAlreadyImported,
                 $"{row.Server} leads to {twin.DisplayName} ({twin.Name}), which was imported already. Delete this one, "
-                + "or give it the kubeconfig of another cluster.",
-                Fault.Operator, retryable: false);
+                + "or give it the kubeconfig of another cluster.");
     }
 
     /// <summary>The version that an API server reports.</summary>

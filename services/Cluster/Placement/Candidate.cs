@@ -33,9 +33,9 @@ public sealed record Candidate(
     int IsolatedInstallations);
 
 /// <summary>Why one cluster was not chosen.</summary>
-/// <param name="Code">UPPER_SNAKE_CASE and stable.</param>
+/// <param name="Reason">For programs.</param>
 /// <param name="Why">In words, with the numbers compared.</param>
-public sealed record Refusal(string ClusterId, string DisplayName, string Code, string Why);
+public sealed record Refusal(string ClusterId, string DisplayName, ErrorReason Reason, string Why);
 
 /// <summary>What placement came to: a cluster with the reason, or why each one was refused.</summary>
 public sealed record Decision(Candidate? Chosen, string Reason, IReadOnlyList<Refusal> Refusals);

@@ -7,7 +7,7 @@ namespace Cloud.Placement;
 /// <summary>What is wrong with requests that name installations, clusters, sizes and epochs. Pure.</summary>
 public static class PlacementChecks
 {
-    private const string InvalidName = "RESOURCE_NAME_INVALID";
+    private const ErrorReason InvalidName = ErrorReason.ResourceNameInvalid;
 
     /// <summary>The id of an installation; empty with a problem noted.</summary>
     public static string Installation(string name, string field, FieldProblems problems)
@@ -34,7 +34,7 @@ public static class PlacementChecks
     {
         if (WorkspaceSize.Find(name) is { } size) return size;
         problems.Add(field, $"'{name}' is not a size; there are {string.Join(", ", WorkspaceSize.Names)}.",
-            "SIZE_UNKNOWN");
+            ErrorReason.SizeUnknown);
         return null;
     }
 
@@ -44,13 +44,13 @@ public static class PlacementChecks
         if (name.Length == 0) return Placement.Affinity.Multitenant;
         if (StateNames<Affinity>.TryParse(name, out var affinity)) return affinity;
         problems.Add("affinity", $"'{name}' is not one of {string.Join(", ", StateNames<Affinity>.All)}.",
-            "AFFINITY_UNKNOWN");
+            ErrorReason.AffinityUnknown);
         return Placement.Affinity.Multitenant;
     }
 
     /// <summary>The request comes from a worker that was overtaken.</summary>
     public static ProblemException StaleEpoch(string installation, long epoch, long highest) => Problem.Aborted(
-        "EPOCH_STALE",
+        ErrorReason.EpochStale,
         $"installations/{installation} was asked about with epoch {highest} already; {epoch} comes from a worker that "
         + "was overtaken.");
 }

@@ -15,7 +15,7 @@ public sealed class PlacementService(
     Database database, Candidates candidates, PlacementStore store, RequestLedger ledger)
     : Proto.PlacementService.PlacementServiceBase
 {
-    private const string NoRoomReason = "CLUSTERS_FULL";
+    private const ErrorReason NoRoomReason = ErrorReason.ClustersFull;
 
     /// <summary>Clusters whose reasons an error carries: statuses travel in headers, which are small.</summary>
     private const int RefusalsToldMax = 20;
@@ -135,7 +135,7 @@ public sealed class PlacementService(
         NoRoomReason,
         $"No cluster has room: {refused.Reason}.",
         refused.Refusals.Take(RefusalsToldMax).ToDictionary(
-            r => Cluster.NameOf(r.ClusterId), r => $"{r.Code}: {r.Why}", StringComparer.Ordinal));
+            r => Cluster.NameOf(r.ClusterId), r => $"{r.Reason.Text()}: {r.Why}", StringComparer.Ordinal));
 
     private static Proto.Placement Message(Reservation row) => new()
     {

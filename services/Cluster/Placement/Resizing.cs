@@ -12,7 +12,7 @@ namespace Cloud.Placement;
 /// </summary>
 public sealed class Resizing(Database database, Candidates candidates)
 {
-    private const string NoRoomReason = "CLUSTER_FULL";
+    private const ErrorReason NoRoomReason = ErrorReason.ClusterFull;
 
     /// <summary>Runs a change of an installation that resizes it; remembers whom it refuses.</summary>
     public async Task<T> RememberingAsync<T>(

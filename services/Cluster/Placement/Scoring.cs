@@ -41,29 +41,32 @@ public static class Scoring
     {
         if (!c.Provisioned || c.State is not (ClusterState.Stable or ClusterState.ProvisioningRequested
             or ClusterState.ProvisionInProgress or ClusterState.ProvisioningFailed))
-            return Refuse(c, "CLUSTER_NOT_READY", $"it is {StateNames<ClusterState>.Of(c.State)}");
+            return Refuse(c, ErrorReason.ClusterNotReady, $"it is {StateNames<ClusterState>.Of(c.State)}");
         if (!c.AllowInstallations)
-            return Refuse(c, "CLUSTER_CLOSED", "an operator closed it to new installations");
-        return c.Reachable ? null : Refuse(c, "CLUSTER_UNREACHABLE", $"it is not reachable: {c.UnreachableReason}");
+            return Refuse(c, ErrorReason.ClusterClosed, "an operator closed it to new installations");
+        return c.Reachable ? null : Refuse(
+            c, ErrorReason.ClusterUnreachable, $"it is not reachable: {c.UnreachableReason}");
     }
 
     private static Refusal? Unsuitable(Candidate c, Affinity affinity)
     {
         if (affinity == Affinity.Isolated && c.Installations > 0)
             return Refuse(
-                c, "CLUSTER_NOT_EMPTY", $"an isolated installation needs an empty cluster; it has {c.Installations}");
+                c,
+                ErrorReason.ClusterNotEmpty,
+                $"an isolated installation needs an empty cluster; it has {c.Installations}");
         return affinity == Affinity.Multitenant && c.IsolatedInstallations > 0
-            ? Refuse(c, "CLUSTER_ISOLATED", "an isolated installation has it for itself")
+            ? Refuse(c, ErrorReason.ClusterIsolated, "an isolated installation has it for itself")
             : null;
     }
 
     private static Refusal? Full(Candidate c, Usage usage)
     {
-        if (!HasNodes(c)) return Refuse(c, "CLUSTER_NODES_UNUSABLE", "it has no usable node");
+        if (!HasNodes(c)) return Refuse(c, ErrorReason.ClusterNodesUnusable, "it has no usable node");
         var over = Over(usage, c.ThresholdPercent);
         return over.Count == 0
             ? null
-            : Refuse(c, "CLUSTER_OVER_THRESHOLD",
+            : Refuse(c, ErrorReason.ClusterOverThreshold,
                 $"with it, {string.Join(", ", over)} would pass its threshold of {c.ThresholdPercent} %");
     }
 
@@ -79,7 +82,7 @@ public static class Scoring
         return over;
     }
 
-    private static Refusal Refuse(Candidate c, string code, string why) => new(c.Id, c.DisplayName, code, why);
+    private static Refusal Refuse(Candidate c, ErrorReason reason, string why) => new(c.Id, c.DisplayName, reason, why);
 
     private static string Summarise(List<Refusal> refusals)
     {

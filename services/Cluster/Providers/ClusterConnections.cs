@@ -50,10 +50,10 @@ public sealed class ClusterConnections(
         catch (Exception e) when (e is CryptographicException or InvalidKubeconfigException)
         {
             throw new StepException(
-                "KUBECONFIG_UNREADABLE",
+                ErrorReason.KubeconfigUnreadable,
                 $"The stored kubeconfig of {cluster.DisplayName} cannot be used ({e.Message}). Give it again with "
                 + "UpdateCluster; if all clusters are affected, restore the data protection keys.",
-                Fault.Operator, retryable: false, e);
+                e);
         }
     }
 

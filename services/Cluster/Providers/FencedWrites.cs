@@ -168,7 +168,7 @@ public sealed class FencedWrites(
     private StepException Overtaken() => Stale("The row has moved on");
 
     private StepException Stale(string why) =>
-        new("EPOCH_STALE", $"{why}; this one has epoch {epoch}.", Fault.World, retryable: true);
+        new(ErrorReason.EpochStale, $"{why}; this one has epoch {epoch}.");
 
     private static JsonObject Replace(string path, JsonNode? value) =>
         new() { ["op"] = "replace", ["path"] = path, ["value"] = value };

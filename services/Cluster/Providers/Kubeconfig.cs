@@ -8,7 +8,7 @@ namespace Cloud.Providers;
 /// <summary>Something wrong with a kubeconfig that came from outside.</summary>
 /// <param name="Reason">UPPER_SNAKE_CASE and stable.</param>
 /// <param name="Description">For the person who supplied it: what is wrong and what to do.</param>
-public sealed record KubeconfigProblem(string Reason, string Description);
+public sealed record KubeconfigProblem(ErrorReason Reason, string Description);
 
 /// <summary>
 /// What is kept of a kubeconfig: one context, reduced to the fields that a connection needs, with everything embedded.
@@ -46,12 +46,12 @@ public sealed record Kubeconfig(Uri Server, string Document)
     {
         if (string.IsNullOrWhiteSpace(text))
         {
-            problems.Add(new("KUBECONFIG_EMPTY", "A kubeconfig is needed, in YAML or JSON."));
+            problems.Add(new(ErrorReason.KubeconfigEmpty, "A kubeconfig is needed, in YAML or JSON."));
             return null;
         }
         if (text.Length > LengthMax)
         {
-            problems.Add(new("KUBECONFIG_TOO_LARGE",
+            problems.Add(new(ErrorReason.KubeconfigTooLarge,
                 $"It has {text.Length} characters; at most {LengthMax} are read. Give one context only: "
                 + "kubectl config view --minify --flatten."));
             return null;
@@ -61,11 +61,11 @@ public sealed record Kubeconfig(Uri Server, string Document)
             var stream = new YamlStream();
             stream.Load(new StringReader(text));
             if (stream.Documents is [{ RootNode: YamlMappingNode root }]) return root;
-            problems.Add(new("KUBECONFIG_MALFORMED", "It is not one YAML or JSON object."));
+            problems.Add(new(ErrorReason.KubeconfigMalformed, "It is not one YAML or JSON object."));
         }
         catch (YamlException e)
         {
-            problems.Add(new("KUBECONFIG_MALFORMED",
+            problems.Add(new(ErrorReason.KubeconfigMalformed,
                 $"It is neither YAML nor JSON (line {e.Start.Line}, column {e.Start.Column})."));
         }
         return null;
@@ -78,13 +78,13 @@ public sealed record Kubeconfig(Uri Server, string Document)
         var name = context.Length > 0 ? context : Text(root, "current-context");
         if (name.Length == 0)
         {
-            problems.Add(new("KUBECONFIG_CONTEXT_MISSING", names.Count == 0
+            problems.Add(new(ErrorReason.KubeconfigContextMissing, names.Count == 0
                 ? "It has no contexts."
                 : $"It has no current-context; name one of: {string.Join(", ", names)}."));
             return null;
         }
         if (Entry(root, "contexts", "context", name) is { } chosen) return chosen;
-        problems.Add(new("KUBECONFIG_CONTEXT_UNKNOWN", names.Count == 0
+        problems.Add(new(ErrorReason.KubeconfigContextUnknown, names.Count == 0
             ? $"It has no context '{name}'; it has none at all."
             : $"It has no context '{name}'; it has: {string.Join(", ", names)}."));
         return null;
@@ -96,14 +96,14 @@ public sealed record Kubeconfig(Uri Server, string Document)
         kept = null;
         if (cluster is null)
         {
-            problems.Add(new("KUBECONFIG_CLUSTER_UNKNOWN",
+            problems.Add(new(ErrorReason.KubeconfigClusterUnknown,
                 $"The context refers to the cluster '{Text(context, "cluster")}', which is not in it."));
             return null;
         }
         kept = [];
         RefuseFile(cluster, "certificate-authority", "certificate-authority-data", problems);
         if (Text(cluster, "proxy-url").Length > 0)
-            problems.Add(new("KUBECONFIG_PROXY_REFUSED",
+            problems.Add(new(ErrorReason.KubeconfigProxyRefused,
                 "'proxy-url' is not supported: the API server must be reachable from this service directly."));
         KeepEncoded(cluster, kept, "certificate-authority-data", problems);
         Keep(cluster, kept, "tls-server-name");
@@ -117,21 +117,23 @@ public sealed record Kubeconfig(Uri Server, string Document)
     {
         if (text.Length == 0)
         {
-            problems.Add(new("KUBECONFIG_SERVER_MISSING", "The cluster of the context has no 'server' address."));
+            problems.Add(
+                new(ErrorReason.KubeconfigServerMissing, "The cluster of the context has no 'server' address."));
             return null;
         }
         if (!Uri.TryCreate(text, UriKind.Absolute, out var server)
             || (server.Scheme != Uri.UriSchemeHttps && server.Scheme != Uri.UriSchemeHttp))
         {
-            problems.Add(new("KUBECONFIG_SERVER_INVALID",
+            problems.Add(new(ErrorReason.KubeconfigServerInvalid,
                 $"The server address '{text}' is not a full https:// (or http://) address."));
             return null;
         }
         if (server.Scheme == Uri.UriSchemeHttp && !server.IsLoopback)
-            problems.Add(new("KUBECONFIG_SERVER_INSECURE",
+            problems.Add(new(ErrorReason.KubeconfigServerInsecure,
                 $"'{text}' would send credentials in the clear; http:// is only allowed to this machine."));
         if (server.UserInfo.Length > 0)
-            problems.Add(new("KUBECONFIG_SERVER_INVALID", "The server address must not hold a user or password."));
+            problems.Add(
+                new(ErrorReason.KubeconfigServerInvalid, "The server address must not hold a user or password."));
         return server;
     }
 
@@ -140,14 +142,14 @@ public sealed record Kubeconfig(Uri Server, string Document)
     {
         if (user is null)
         {
-            problems.Add(new("KUBECONFIG_USER_UNKNOWN",
+            problems.Add(new(ErrorReason.KubeconfigUserUnknown,
                 $"The context refers to the user '{Text(context, "user")}', which is not in it."));
             return null;
         }
         var before = problems.Count;
         foreach (var plugin in (string[])["exec", "auth-provider"])
             if (user.Children.ContainsKey(plugin))
-                problems.Add(new("KUBECONFIG_EXEC_REFUSED",
+                problems.Add(new(ErrorReason.KubeconfigExecRefused,
                     $"'{plugin}' would run a program here, which is refused. Give a service account's token instead."));
         RefuseFile(user, "client-certificate", "client-certificate-data", problems);
         RefuseFile(user, "client-key", "client-key-data", problems);
@@ -163,7 +165,7 @@ public sealed record Kubeconfig(Uri Server, string Document)
             || (kept.ContainsKey("client-certificate-data") && kept.ContainsKey("client-key-data"))
             || (kept.ContainsKey("username") && kept.ContainsKey("password"));
         if (!complete && problems.Count == before)
-            problems.Add(new("KUBECONFIG_CREDENTIALS_MISSING",
+            problems.Add(new(ErrorReason.KubeconfigCredentialsMissing,
                 "The user has no token, no client certificate with its key, and no username with its password."));
         return kept;
     }
@@ -185,7 +187,7 @@ public sealed record Kubeconfig(Uri Server, string Document)
     private static void RefuseFile(YamlMappingNode node, string field, string instead, List<KubeconfigProblem> problems)
     {
         if (Text(node, field).Length > 0)
-            problems.Add(new("KUBECONFIG_FILE_REFERENCE_REFUSED",
+            problems.Add(new(ErrorReason.KubeconfigFileReferenceRefused,
                 $"'{field}' names a file, which is not here; embed it as '{instead}' "
                 + "(kubectl config view --flatten)."));
     }
@@ -203,7 +205,7 @@ public sealed record Kubeconfig(Uri Server, string Document)
         if (Base64.IsValid(value))
             to[field] = value;
         else
-            problems.Add(new("KUBECONFIG_CERTIFICATE_INVALID", $"'{field}' is not base64."));
+            problems.Add(new(ErrorReason.KubeconfigCertificateInvalid, $"'{field}' is not base64."));
     }
 
     private static YamlMappingNode? Entry(YamlMappingNode root, string list, string field, string name) =>

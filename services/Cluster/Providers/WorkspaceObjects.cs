@@ -28,8 +28,7 @@ public sealed class WorkspaceObjects(
             RefuseForeign(ns, row);
             if (row.AppliedGeneration == 0 && !await rows.BeginAsync(row, ct))
                 throw new StepException(
-                    "ROW_TAKEN_OVER", "Another worker, or a newer request, has taken it over.", Fault.World,
-                    retryable: true);
+                    ErrorReason.RowTakenOver, "Another worker, or a newer request, has taken it over.");
             try
             {
                 return await WriteAsync(api, row, ns, ct);
@@ -150,9 +149,8 @@ public sealed class WorkspaceObjects(
     {
         if (ns is not null && ns.InstallationId() != row.InstallationId)
             throw new StepException(
-                "NAMESPACE_TAKEN",
-                $"The cluster has a namespace {row.Namespace} that is not this installation's. Remove or rename it.",
-                Fault.Operator, retryable: false);
+                ErrorReason.NamespaceTaken,
+                $"The cluster has a namespace {row.Namespace} that is not this installation's. Remove or rename it.");
     }
 
     private async Task<T> CallAsync<T>(Cluster cluster, Func<KubernetesApi, Task<T>> call)

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Cloud.Protos.Api.V1;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Supervision;
 using Microsoft.AspNetCore.DataProtection;
@@ -28,11 +29,9 @@ public sealed class AdminPasswords(IDataProtectionProvider protection)
         catch (CryptographicException lost)
         {
             throw new StepException(
-                "ADMIN_PASSWORD_UNREADABLE",
+                ErrorReason.AdminPasswordUnreadable,
                 $"The password of {server.DisplayName} was sealed with keys that this service no longer has. "
                 + "Update the server with admin_password.",
-                Fault.Operator,
-                retryable: false,
                 lost);
         }
     }

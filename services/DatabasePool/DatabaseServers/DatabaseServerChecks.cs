@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Hosting;
 using Google.Protobuf.WellKnownTypes;
@@ -54,7 +55,8 @@ internal static class DatabaseServerChecks
         var mask = request.UpdateMask ?? new FieldMask();
         if (mask.Paths.Count == 0 && request.AdminPassword.Length == 0)
         {
-            problems.Add("update_mask", $"must name at least one of {string.Join(", ", Paths)}", "UPDATE_MASK_INVALID");
+            problems.Add(
+                "update_mask", $"must name at least one of {string.Join(", ", Paths)}", ErrorReason.UpdateMaskInvalid);
         }
 
         foreach (var path in mask.Paths)
@@ -67,7 +69,7 @@ internal static class DatabaseServerChecks
             {
                 problems.Add(
                     "update_mask", $"'{path}' cannot be updated; allowed are {string.Join(", ", Paths)}",
-                    "UPDATE_MASK_INVALID");
+                    ErrorReason.UpdateMaskInvalid);
             }
         }
 
@@ -77,34 +79,42 @@ internal static class DatabaseServerChecks
 
     private static void CheckField(Proto.DatabaseServer server, string path, FieldProblems problems)
     {
-        var (isWrong, description) = path switch
+        var (isWrong, description, reason) = path switch
         {
             "display_name" => (
                 server.DisplayName.Trim().Length is 0 or > DisplayNameLengthMax
                     || server.DisplayName != server.DisplayName.Trim(),
-                $"must be 1 to {DisplayNameLengthMax} characters without blanks at either end"),
+                $"must be 1 to {DisplayNameLengthMax} characters without blanks at either end",
+                ErrorReason.DisplayNameInvalid),
             "host" => (
                 server.Host.Length == 0 || Uri.CheckHostName(server.Host) == UriHostNameType.Unknown,
-                "must be a host name or an IP address, without port"),
+                "must be a host name or an IP address, without port",
+                ErrorReason.HostInvalid),
             "port" => (
-                server.Port is < 0 or > PortMax, $"must be 1 to {PortMax}, or 0 for {DatabaseServer.PortDefault}"),
+                server.Port is < 0 or > PortMax,
+                $"must be 1 to {PortMax}, or 0 for {DatabaseServer.PortDefault}",
+                ErrorReason.PortInvalid),
             "admin_user" => (
                 server.AdminUser.Length is 0 or > RoleLengthMax || server.AdminUser.Any(char.IsControl),
-                $"must be a PostgreSQL role: 1 to {RoleLengthMax} characters"),
+                $"must be a PostgreSQL role: 1 to {RoleLengthMax} characters",
+                ErrorReason.AdminUserInvalid),
             "max_databases" => (
                 server.MaxDatabases is < 0 or > MaxDatabasesMax,
-                $"must be 1 to {MaxDatabasesMax}, or 0 for {DatabaseServer.MaxDatabasesDefault}"),
+                $"must be 1 to {MaxDatabasesMax}, or 0 for {DatabaseServer.MaxDatabasesDefault}",
+                ErrorReason.MaxDatabasesInvalid),
             "weight" => (
                 server.Weight is < 0 or > WeightMax,
-                $"must be 1 to {WeightMax}, or 0 for {DatabaseServer.WeightDefault}"),
+                $"must be 1 to {WeightMax}, or 0 for {DatabaseServer.WeightDefault}",
+                ErrorReason.WeightInvalid),
             "ssl_mode" => (
                 server.SslMode.Length > 0 && !SslModes.All.Contains(server.SslMode),
-                $"must be one of {string.Join(", ", SslModes.All)}, or empty"),
-            _ => (false, ""),
+                $"must be one of {string.Join(", ", SslModes.All)}, or empty",
+                ErrorReason.SslModeInvalid),
+            _ => (false, "", ErrorReason.Unspecified),
         };
         if (isWrong)
         {
-            problems.Add(Prefix + path, description, $"{path.ToUpperInvariant()}_INVALID");
+            problems.Add(Prefix + path, description, reason);
         }
     }
 
@@ -113,7 +123,7 @@ internal static class DatabaseServerChecks
         if ((isRequired && password.Length == 0) || password.Length > PasswordLengthMax)
         {
             problems.Add(
-                "admin_password", $"must be 1 to {PasswordLengthMax} characters", "ADMIN_PASSWORD_INVALID");
+                "admin_password", $"must be 1 to {PasswordLengthMax} characters", ErrorReason.AdminPasswordInvalid);
         }
     }
 }

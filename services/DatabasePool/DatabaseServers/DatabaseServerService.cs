@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cloud.LogicalDatabases;
+using Cloud.Protos.Api.V1;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
@@ -260,7 +261,7 @@ public sealed class DatabaseServerService(
         {
             var count = server.DatabaseCount.ToString(CultureInfo.InvariantCulture);
             throw Problem.FailedPrecondition(
-                "DATABASE_SERVER_IN_USE",
+                ErrorReason.DatabaseServerInUse,
                 server.Name,
                 $"{server.DisplayName} holds {count} logical databases; delete their installations first.",
                 new Dictionary<string, string> { ["database_count"] = count });

@@ -1,4 +1,5 @@
 using Cloud.LogicalDatabases;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using static Cloud.DatabaseServers.DatabaseServerState;
@@ -25,7 +26,7 @@ public sealed class Forgetting(DatabaseServerStore servers, LogicalDatabaseStore
         if (locked is { State: Stable, Reachable: true })
         {
             throw Problem.FailedPrecondition(
-                "DATABASE_SERVER_ANSWERS",
+                ErrorReason.DatabaseServerAnswers,
                 locked.Name,
                 $"{locked.DisplayName} answers, so nothing of ours has to be left behind on it; delete it without "
                 + "force.");
@@ -62,7 +63,7 @@ public sealed class Forgetting(DatabaseServerStore servers, LogicalDatabaseStore
         var names = string.Join(", ", living.Take(NamedMax).Select(row => row.Name));
         var more = living.Count > NamedMax ? $" and {living.Count - NamedMax} more" : "";
         return Problem.FailedPrecondition(
-            "DATABASE_SERVER_IN_USE",
+            ErrorReason.DatabaseServerInUse,
             server.Name,
             $"{server.DisplayName} holds {living.Count} logical databases that nobody has asked to delete: "
             + $"{names}{more}.",

@@ -1,4 +1,5 @@
 using Cloud.LogicalDatabases;
+using Cloud.Protos.Api.V1;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Supervision;
 using static Cloud.DatabaseServers.DatabaseServerState;
@@ -32,7 +33,7 @@ public sealed class Registration(PostgresServers servers, AdminPasswords passwor
         }
         catch (StepException failure) when (failure.Retryable)
         {
-            throw new StepException(failure.Code, failure.Message, failure.Fault, retryable: false, failure);
+            throw failure.AsFinal();
         }
     }
 
@@ -78,20 +79,16 @@ public sealed class Registration(PostgresServers servers, AdminPasswords passwor
         if (report.IsReadOnly)
         {
             throw new StepException(
-                ServerErrors.ReadOnly,
-                $"{server.Host}:{server.Port} is a standby, where nothing can be created. Register the primary.",
-                Fault.Operator,
-                retryable: false);
+                ErrorReason.DatabaseServerReadOnly,
+                $"{server.Host}:{server.Port} is a standby, where nothing can be created. Register the primary.");
         }
 
         if (!report.MayCreate)
         {
             throw new StepException(
-                ServerErrors.LacksRights,
+                ErrorReason.DatabaseServerLacksRights,
                 $"Role \"{server.AdminUser}\" on {server.Host}:{server.Port} may not create databases and roles. "
-                + $"Run there: ALTER ROLE {CustomerDatabase.Quote(server.AdminUser)} CREATEDB CREATEROLE.",
-                Fault.Operator,
-                retryable: false);
+                + $"Run there: ALTER ROLE {CustomerDatabase.Quote(server.AdminUser)} CREATEDB CREATEROLE.");
         }
 
         return server with

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cloud.DatabaseServers;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
@@ -24,7 +25,7 @@ public sealed class LogicalDatabaseService(
 
     private const string Installations = "installations";
 
-    private const string StaleEpoch = "EPOCH_STALE";
+    private const ErrorReason StaleEpoch = ErrorReason.EpochStale;
 
     /// <summary>When a caller may ask again for what its server could not do just now.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
@@ -144,11 +145,11 @@ public sealed class LogicalDatabaseService(
         }
         catch (StepException failure) when (failure.Retryable)
         {
-            throw Problem.Unavailable(failure.Code, failure.Message, RetryAfter);
+            throw Problem.Unavailable(failure.Reason, failure.Message, RetryAfter);
         }
         catch (StepException failure)
         {
-            throw Problem.FailedPrecondition(failure.Code, request.Name, failure.Message);
+            throw Problem.FailedPrecondition(failure.Reason, request.Name, failure.Message);
         }
     }
 
@@ -260,12 +261,12 @@ public sealed class LogicalDatabaseService(
     {
         if (epoch < 0)
         {
-            problems.Add(field, "must not be negative", "EPOCH_INVALID");
+            problems.Add(field, "must not be negative", ErrorReason.EpochInvalid);
         }
     }
 
     private static ProblemException NoRoom(Choice choice) => Problem.Exhausted(
-        "DATABASE_SERVERS_FULL",
+        ErrorReason.DatabaseServersFull,
         choice.Refusals.Count == 0
             ? "No database server is registered. Register one."
             : $"No database server has room. {string.Join("; ", choice.Refusals.Values)}.",

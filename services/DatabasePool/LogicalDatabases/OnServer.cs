@@ -1,4 +1,5 @@
 using Cloud.DatabaseServers;
+using Cloud.Protos.Api.V1;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
@@ -52,7 +53,7 @@ public sealed class OnServer(
                 ct);
             return isDone ? null : Wait("Another worker, or a newer request, has taken it over", TakenOverInterval);
         }
-        catch (StepException failure) when (failure.Code == ServerErrors.Unreachable)
+        catch (StepException failure) when (failure.Reason == ErrorReason.DatabaseServerUnreachable)
         {
             await nudges.SendAsync(new Nudge(serverStore.Noun, server.Id), ct);
             throw;

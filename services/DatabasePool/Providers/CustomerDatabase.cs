@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Supervision;
 using Npgsql;
 
@@ -153,20 +154,16 @@ public static class CustomerDatabase
         if (mark is null ? owner != spec.RoleName : mark.Installation != spec.InstallationId)
         {
             throw new StepException(
-                ServerErrors.NameTaken,
+                ErrorReason.DatabaseNameTaken,
                 $"A database {spec.DatabaseName} is there already and belongs to \"{owner}\", not to this "
-                + "installation. Rename or remove it by hand.",
-                Fault.Operator,
-                retryable: false);
+                + "installation. Rename or remove it by hand.");
         }
 
         if (mark is not null && mark.Epoch > spec.Epoch)
         {
             throw new StepException(
-                ServerErrors.Busy,
-                $"A later worker (epoch {mark.Epoch}) has taken {spec.DatabaseName} over.",
-                Fault.World,
-                retryable: true);
+                ErrorReason.DatabaseServerBusy,
+                $"A later worker (epoch {mark.Epoch}) has taken {spec.DatabaseName} over.");
         }
 
         return found;

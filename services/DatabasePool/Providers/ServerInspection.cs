@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Supervision;
 
 namespace Cloud.Providers;
@@ -34,13 +35,10 @@ internal static class ServerInspection
         var (report, versionNumber) = await FactsAsync(session, ct);
         if (versionNumber < OldestVersionNumber)
         {
+            var oldest = (OldestVersionNumber / 10000).ToString(CultureInfo.InvariantCulture);
             throw new StepException(
-                ServerErrors.TooOld,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"The server runs PostgreSQL {report.Version}; it must be {OldestVersionNumber / 10000} or newer."),
-                Fault.Operator,
-                retryable: false);
+                ErrorReason.DatabaseServerTooOld,
+                $"The server runs PostgreSQL {report.Version}; it must be {oldest} or newer.");
         }
 
         if (report.IsReadOnly || !report.MayCreate)

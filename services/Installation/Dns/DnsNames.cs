@@ -33,7 +33,7 @@ public sealed class DnsNames(DnsOptions options)
     {
         if (names.Count > MaxNames)
         {
-            problems.Add(field, $"At most {MaxNames} names, not {names.Count}.", "DNS_NAMES_TOO_MANY");
+            problems.Add(field, $"At most {MaxNames} names, not {names.Count}.", ErrorReason.DnsNamesTooMany);
             return;
         }
 
@@ -43,7 +43,7 @@ public sealed class DnsNames(DnsOptions options)
             CheckName(names[i], path, problems);
             if (names.Take(i).Contains(names[i], StringComparer.Ordinal))
             {
-                problems.Add(path, $"'{names[i]}' is named twice.", "DNS_NAME_REPEATED");
+                problems.Add(path, $"'{names[i]}' is named twice.", ErrorReason.DnsNameRepeated);
             }
         }
     }
@@ -53,7 +53,7 @@ public sealed class DnsNames(DnsOptions options)
     {
         if (LabelProblem(label) is { } wrong)
         {
-            problems.Add(field, wrong, "DNS_LABEL_INVALID");
+            problems.Add(field, wrong, ErrorReason.DnsLabelInvalid);
             return;
         }
 
@@ -65,13 +65,14 @@ public sealed class DnsNames(DnsOptions options)
         if (name.Length > MaxNameLength)
         {
             problems.Add(
-                field, $"A host name has at most {MaxNameLength} characters, not {name.Length}.", "DNS_NAME_TOO_LONG");
+                field, $"A host name has at most {MaxNameLength} characters, not {name.Length}.",
+                ErrorReason.DnsNameTooLong);
             return;
         }
 
         if (name.Split('.').Select(LabelProblem).FirstOrDefault(problem => problem is not null) is { } wrong)
         {
-            problems.Add(field, $"'{name}' is not a host name: {wrong}", "DNS_NAME_INVALID");
+            problems.Add(field, $"'{name}' is not a host name: {wrong}", ErrorReason.DnsNameInvalid);
             return;
         }
 
@@ -81,7 +82,7 @@ public sealed class DnsNames(DnsOptions options)
         if (domain is null || name[..^(domain.Length + 1)].Contains('.'))
         {
             var served = string.Join(", ", options.Domains.Select(d => $"<label>.{d}"));
-            problems.Add(field, $"'{name}' is not a name this cloud serves; use {served}.", "DNS_NAME_FOREIGN");
+            problems.Add(field, $"'{name}' is not a name this cloud serves; use {served}.", ErrorReason.DnsNameForeign);
             return;
         }
 
@@ -94,11 +95,11 @@ public sealed class DnsNames(DnsOptions options)
         {
             problems.Add(
                 field, $"The first label has {MinFirstLabelLength} to {MaxLabelLength} characters, not {label.Length}.",
-                "DNS_LABEL_INVALID");
+                ErrorReason.DnsLabelInvalid);
         }
         else if (options.ReservedLabels.Contains(label, StringComparer.Ordinal))
         {
-            problems.Add(field, $"'{label}' is reserved; choose another name.", "DNS_NAME_RESERVED");
+            problems.Add(field, $"'{label}' is reserved; choose another name.", ErrorReason.DnsNameReserved);
         }
     }
 

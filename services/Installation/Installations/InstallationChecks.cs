@@ -41,7 +41,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
         var wish = request.Installation ?? new Proto.Installation();
         if (wish.DnsNames.Count > 0 && request.NameHint.Length > 0)
         {
-            problems.Add("name_hint", "Give name_hint or installation.dns_names, not both.", "FIELDS_CONFLICTING");
+            problems.Add(
+                "name_hint", "Give name_hint or installation.dns_names, not both.", ErrorReason.FieldsConflicting);
         }
 
         return new Installation
@@ -98,7 +99,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         {
             problems.Add(
                 "update_mask", $"'{path}' cannot be updated; these can: {string.Join(", ", UpdatablePaths)}.",
-                "UPDATE_MASK_INVALID");
+                ErrorReason.UpdateMaskInvalid);
         }
 
         return mask.Paths.Where(path => UpdatablePaths.Contains(path)).Distinct();
@@ -126,7 +127,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
     {
         if (wished.Count == 0)
         {
-            problems.Add("installation.dns_names", "An installation has at least one name.", "DNS_NAME_REQUIRED");
+            problems.Add(
+                "installation.dns_names", "An installation has at least one name.", ErrorReason.DnsNameRequired);
         }
 
         return Names(wished, problems);
@@ -148,7 +150,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
     {
         if (owner.Any(c => char.IsControl(c) || char.IsWhiteSpace(c)))
         {
-            problems.Add("installation.owner_id", "Must not contain spaces or control characters.", "OWNER_INVALID");
+            problems.Add(
+                "installation.owner_id", "Must not contain spaces or control characters.", ErrorReason.OwnerInvalid);
         }
 
         return owner.Length == 0 ? DefaultOwner : owner;
@@ -162,7 +165,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
                 "installation.version",
                 $"'{version}' is not an image tag: 1 to 128 letters, digits, '.', '_', '-', "
                 + "beginning with none of '.', '-'.",
-                "VERSION_INVALID");
+                ErrorReason.VersionInvalid);
         }
 
         return version.Length == 0 ? DefaultVersion : version;
@@ -175,7 +178,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
             problems.Add(
                 "installation.image",
                 $"'{image}' is not an image repository such as '{DefaultImage}'; the tag belongs into version.",
-                "IMAGE_INVALID");
+                ErrorReason.ImageInvalid);
         }
 
         return image.Length == 0 ? DefaultImage : image;
@@ -186,7 +189,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
         if (size.Length > 0 && !Sizes.Contains(size, StringComparer.Ordinal))
         {
             problems.Add(
-                "installation.size", $"'{size}' is not a size; there are {string.Join(", ", Sizes)}.", "SIZE_UNKNOWN");
+                "installation.size", $"'{size}' is not a size; there are {string.Join(", ", Sizes)}.",
+                ErrorReason.SizeUnknown);
         }
 
         return size.Length == 0 ? DefaultSize : size;
@@ -197,7 +201,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
         if (affinity is not ("" or Multitenant or Isolated))
         {
             problems.Add(
-                "installation.affinity", $"'{affinity}' is neither {Multitenant} nor {Isolated}.", "AFFINITY_UNKNOWN");
+                "installation.affinity", $"'{affinity}' is neither {Multitenant} nor {Isolated}.",
+                ErrorReason.AffinityUnknown);
         }
 
         return affinity.Length == 0 ? Multitenant : affinity;
@@ -211,7 +216,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
             pair => Encoding.UTF8.GetByteCount(pair.Key) + Encoding.UTF8.GetByteCount(pair.Value.Value));
         if (bytes > MaxEnvironmentBytes)
         {
-            problems.Add(Field, $"At most {MaxEnvironmentBytes} bytes in all, not {bytes}.", "ENVIRONMENT_TOO_LARGE");
+            problems.Add(
+                Field, $"At most {MaxEnvironmentBytes} bytes in all, not {bytes}.", ErrorReason.EnvironmentTooLarge);
         }
 
         foreach (var (name, variable) in environment)
@@ -228,7 +234,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
         {
             problems.Add(
                 field, $"'{name}' is not a variable's name: letters, digits and '_', not beginning with a digit.",
-                "ENV_NAME_INVALID");
+                ErrorReason.EnvNameInvalid);
         }
 
         var reference = variable.SourceCase switch
@@ -239,7 +245,8 @@ public sealed partial class InstallationChecks(DnsNames dns)
         };
         if (variable.SourceCase == Proto.EnvVar.SourceOneofCase.None)
         {
-            problems.Add(field, "Give exactly one of value, secret_key and config_map_key.", "ENV_SOURCE_REQUIRED");
+            problems.Add(
+                field, "Give exactly one of value, secret_key and config_map_key.", ErrorReason.EnvSourceRequired);
         }
         else if (reference is not null
             && !(ObjectName().IsMatch(reference.Name) && KeyInObject().IsMatch(reference.Key)))
@@ -247,7 +254,7 @@ public sealed partial class InstallationChecks(DnsNames dns)
             problems.Add(
                 field,
                 $"'{reference.Name}' and '{reference.Key}' are not the name of a Kubernetes object and a key in it.",
-                "ENV_REFERENCE_INVALID");
+                ErrorReason.EnvReferenceInvalid);
         }
     }
 

@@ -50,14 +50,15 @@ public sealed record InstallationFilter
                 problems.Add(
                     "filter.states",
                     $"'{name}' is not a state; there are {string.Join(", ", StateNames<InstallationState>.All)}.",
-                    "STATE_UNKNOWN");
+                    ErrorReason.StateUnknown);
             }
         }
 
         if (filter.Cluster.Length > 0 && !filter.Cluster.StartsWith("clusters/", StringComparison.Ordinal))
         {
             problems.Add(
-                "filter.cluster", $"'{filter.Cluster}' has not the form clusters/{{id}}.", "RESOURCE_NAME_INVALID");
+                "filter.cluster", $"'{filter.Cluster}' has not the form clusters/{{id}}.",
+                ErrorReason.ResourceNameInvalid);
         }
 
         if (filter.Size.Length > 0 && !InstallationChecks.Sizes.Contains(filter.Size, StringComparer.Ordinal))
@@ -65,7 +66,7 @@ public sealed record InstallationFilter
             problems.Add(
                 "filter.size",
                 $"'{filter.Size}' is not a size; there are {string.Join(", ", InstallationChecks.Sizes)}.",
-                "SIZE_UNKNOWN");
+                ErrorReason.SizeUnknown);
         }
 
         return new InstallationFilter

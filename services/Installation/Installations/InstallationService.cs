@@ -178,7 +178,8 @@ public sealed class InstallationService(
         return asked >= TimeSpan.Zero && asked <= MaxPendingTime
             ? asked
             : throw Problem.Invalid(new FieldProblem(
-                "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.", "PENDING_TIME_INVALID"));
+                "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.",
+                ErrorReason.PendingTimeInvalid));
     }
 
     private static Installation AsMoved(Installation before, Installation moved) => moved;
@@ -228,7 +229,8 @@ public sealed class InstallationService(
     {
         foreach (var host in await store.TakenAsync(row.DnsNames, row.Id, ct))
         {
-            problems.Add("installation.dns_names", $"'{host}' is taken; choose another name.", "DNS_NAME_TAKEN");
+            problems.Add(
+                "installation.dns_names", $"'{host}' is taken; choose another name.", ErrorReason.DnsNameTaken);
         }
     }
 
@@ -236,7 +238,7 @@ public sealed class InstallationService(
     {
         if (hosts.Count > 0)
         {
-            throw Problem.AlreadyExists("installation.dns_names", string.Join(", ", hosts), "DNS_NAME_TAKEN");
+            throw Problem.AlreadyExists("installation.dns_names", string.Join(", ", hosts), ErrorReason.DnsNameTaken);
         }
     }
 

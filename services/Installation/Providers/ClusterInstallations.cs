@@ -23,8 +23,7 @@ public sealed class ClusterInstallations(ClusterInstallationService.ClusterInsta
                 ClusterInstallation = new ClusterInstallation
                 {
                     Name = row.ClusterInstallation ?? throw new StepException(
-                        "CLUSTER_INSTALLATION_MISSING", $"{row.Name} was never created in a cluster.", Fault.Operator,
-                        retryable: false),
+                        ErrorReason.ClusterInstallationMissing, $"{row.Name} was never created in a cluster."),
                     Spec = SpecOf(row, hibernated),
                 },
                 InstallationEpoch = row.Epoch,

@@ -8,7 +8,7 @@ namespace Cloud.Providers;
 public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServiceClient client)
 {
     private const string Service = "database-pool";
-    private const string NoRoom = "DATABASE_SERVERS_FULL";
+    private const ErrorReason NoRoom = ErrorReason.DatabaseServersFull;
 
     /// <summary>A database and a role for this installation. The one that the row knows is only looked at: asking for
     /// it again would start anew what has failed.</summary>
@@ -27,7 +27,7 @@ public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServi
         {
             return new(await client.CreateLogicalDatabaseAsync(request, cancellationToken: ct), "");
         }
-        catch (RpcException e) when (PeerErrors.ReasonOf(e) == NoRoom)
+        catch (RpcException e) when (ErrorReasons.Of(PeerErrors.ReasonOf(e)) == NoRoom)
         {
             return new(null, PeerErrors.WhyNot(e));
         }

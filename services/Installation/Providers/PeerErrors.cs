@@ -36,15 +36,17 @@ internal static class PeerErrors
         return error.StatusCode switch
         {
             // What was asked is wrong and will be wrong again.
-            StatusCode.InvalidArgument =>
-                new StepException(reason is "" ? "PEER_REFUSED" : reason, message, Fault.Operator, false, error),
+            StatusCode.InvalidArgument when reason is "" => new StepException(ErrorReason.PeerRefused, message, error),
+            StatusCode.InvalidArgument => StepException.PassedOn(reason, message, Fault.Operator, false, error),
             StatusCode.Unimplemented or StatusCode.PermissionDenied or StatusCode.Unauthenticated =>
-                new StepException("PEER_MISCONFIGURED", message, Fault.Operator, true, error),
-            StatusCode.ResourceExhausted =>
-                new StepException(reason is "" ? "PEER_EXHAUSTED" : reason, message, Fault.Operator, true, error),
+                new StepException(ErrorReason.PeerMisconfigured, message, error),
+            StatusCode.ResourceExhausted when reason is "" =>
+                new StepException(ErrorReason.PeerExhausted, message, error),
+            StatusCode.ResourceExhausted => StepException.PassedOn(reason, message, Fault.Operator, true, error),
             StatusCode.Unavailable or StatusCode.DeadlineExceeded =>
-                new StepException("PEER_UNAVAILABLE", message, Fault.World, true, error),
-            _ => new StepException(reason is "" ? "PEER_FAILED" : reason, message, Fault.World, true, error),
+                new StepException(ErrorReason.PeerUnavailable, message, error),
+            _ when reason is "" => new StepException(ErrorReason.PeerFailed, message, error),
+            _ => StepException.PassedOn(reason, message, Fault.World, true, error),
         };
     }
 
@@ -62,9 +64,9 @@ internal static class PeerErrors
             Supervision.Fault.Operator => Fault.Operator,
             _ => Fault.World,
         };
-        var code = error is { Code.Length: > 0 } ? error.Code : "PEER_FAILED";
+        var code = error is { Code.Length: > 0 } ? error.Code : ErrorReason.PeerFailed.Text();
         var why = error?.Message ?? "it does not say why";
-        return new StepException(code, $"{resource} is {state}: {why}", fault, retryable: false);
+        return StepException.PassedOn(code, $"{resource} is {state}: {why}", fault, retryable: false);
     }
 
     /// <summary>What a resource of another service is busy with, for people.</summary>

@@ -7,7 +7,7 @@ namespace Cloud.Providers;
 /// <summary>What journeys ask of the cluster service about room: all of it can be asked again.</summary>
 public sealed class Placements(PlacementService.PlacementServiceClient client)
 {
-    private const string NoRoom = "CLUSTERS_FULL";
+    private const ErrorReason NoRoom = ErrorReason.ClustersFull;
 
     /// <summary>Room in a cluster, kept for this installation from then on.</summary>
     public async Task<Room<Placement>> PlaceAsync(Installation row, CancellationToken ct)
@@ -20,7 +20,7 @@ public sealed class Placements(PlacementService.PlacementServiceClient client)
         {
             return new(await client.PlaceInstallationAsync(request, cancellationToken: ct), "");
         }
-        catch (RpcException e) when (PeerErrors.ReasonOf(e) == NoRoom)
+        catch (RpcException e) when (ErrorReasons.Of(PeerErrors.ReasonOf(e)) == NoRoom)
         {
             return new(null, PeerErrors.WhyNot(e));
         }

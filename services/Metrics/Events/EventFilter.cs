@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Google.Protobuf;
@@ -46,19 +47,21 @@ public sealed record EventFilter
         {
             problems.Add(
                 "filter.types", $"'{type}' is not a type of events; known are {string.Join(", ", EventTypes.All)}",
-                "EVENT_TYPE_UNKNOWN");
+                ErrorReason.EventTypeUnknown);
         }
 
         if (filter.Resource.Length > 0 && !filter.Resource.Contains('/', StringComparison.Ordinal))
         {
             problems.Add(
-                "filter.resource", "must be a resource name such as installations/{id}", "RESOURCE_NAME_INVALID");
+                "filter.resource", "must be a resource name such as installations/{id}",
+                ErrorReason.ResourceNameInvalid);
         }
 
         if (filter.Installation.Length > 0
             && !filter.Installation.StartsWith("installations/", StringComparison.Ordinal))
         {
-            problems.Add("filter.installation", "must be a resource name: installations/{id}", "RESOURCE_NAME_INVALID");
+            problems.Add(
+                "filter.installation", "must be a resource name: installations/{id}", ErrorReason.ResourceNameInvalid);
         }
 
         return new EventFilter

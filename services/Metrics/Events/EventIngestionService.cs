@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Grpc.Core;
 using Proto = Cloud.Protos.Metrics.V1;
@@ -28,7 +29,7 @@ public sealed class EventIngestionService(EventIngestionStore store)
         {
             var expected = gap.Expected.ToString(CultureInfo.InvariantCulture);
             throw Problem.FailedPrecondition(
-                "SEQUENCE_GAP",
+                ErrorReason.SequenceGap,
                 request.Source,
                 $"Events of {request.Source} begin at {request.Events[0].SourceSequence}; {expected} is missing.",
                 new Dictionary<string, string> { ["expected"] = expected });
@@ -40,12 +41,12 @@ public sealed class EventIngestionService(EventIngestionStore store)
         var problems = new FieldProblems();
         if (request.Source.Length == 0)
         {
-            problems.Add("source", "must name the service whose outbox it is", "SOURCE_MISSING");
+            problems.Add("source", "must name the service whose outbox it is", ErrorReason.SourceMissing);
         }
 
         if (request.PrunedThrough < 0)
         {
-            problems.Add("pruned_through", "must not be negative", "PRUNED_THROUGH_INVALID");
+            problems.Add("pruned_through", "must not be negative", ErrorReason.PrunedThroughInvalid);
         }
 
         for (var i = 0; i < request.Events.Count; i++)
@@ -63,32 +64,33 @@ public sealed class EventIngestionService(EventIngestionStore store)
         var expected = index == 0 ? e.SourceSequence : request.Events[index - 1].SourceSequence + 1;
         if (e.SourceSequence < 1 || e.SourceSequence != expected)
         {
-            problems.Add($"{at}.source_sequence", "must be positive and grow by one", "SOURCE_SEQUENCE_INVALID");
+            problems.Add(
+                $"{at}.source_sequence", "must be positive and grow by one", ErrorReason.SourceSequenceInvalid);
         }
 
         if (e.Source.Length > 0 && e.Source != request.Source)
         {
-            problems.Add($"{at}.source", "must be the request's source, or empty", "SOURCE_INVALID");
+            problems.Add($"{at}.source", "must be the request's source, or empty", ErrorReason.SourceInvalid);
         }
 
         if (e.ResourceType.Length == 0)
         {
-            problems.Add($"{at}.resource_type", "must not be empty", "RESOURCE_TYPE_MISSING");
+            problems.Add($"{at}.resource_type", "must not be empty", ErrorReason.ResourceTypeMissing);
         }
 
         if (e.Resource.Length == 0)
         {
-            problems.Add($"{at}.resource", "must not be empty", "RESOURCE_MISSING");
+            problems.Add($"{at}.resource", "must not be empty", ErrorReason.ResourceMissing);
         }
 
         if (e.Type.Length == 0)
         {
-            problems.Add($"{at}.type", "must not be empty", "TYPE_MISSING");
+            problems.Add($"{at}.type", "must not be empty", ErrorReason.TypeMissing);
         }
 
         if (e.OccurTime is null)
         {
-            problems.Add($"{at}.occur_time", "must be set", "OCCUR_TIME_MISSING");
+            problems.Add($"{at}.occur_time", "must be set", ErrorReason.OccurTimeMissing);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Grpc.Core;
@@ -35,7 +36,7 @@ public sealed class EventService(
         {
             problems.Add(
                 "page_token", "It is not a token of this list with this filter and order; start without one.",
-                "PAGE_TOKEN_INVALID");
+                ErrorReason.PageTokenInvalid);
         }
 
         problems.ThrowIfAny();
@@ -71,7 +72,8 @@ public sealed class EventService(
         catch (OperationCanceledException) when (
             lifetime.ApplicationStopping.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
-            throw Problem.Unavailable("STOPPING", "This replica stops: resume with the newest token.", RetryAfterStop);
+            throw Problem.Unavailable(
+                ErrorReason.Stopping, "This replica stops: resume with the newest token.", RetryAfterStop);
         }
 
         Task SendAsync(RecordedEvent? e, long sequence, CancellationToken ct) => client.SendAsync(
@@ -103,7 +105,8 @@ public sealed class EventService(
         if (asked < 0 || asked > position.LastSequence)
         {
             problems.Add(
-                "after_sequence", $"must be 0 to {position.LastSequence}, the newest event", "AFTER_SEQUENCE_INVALID");
+                "after_sequence", $"must be 0 to {position.LastSequence}, the newest event",
+                ErrorReason.AfterSequenceInvalid);
         }
 
         if (request.ResumeToken.Length > 0)
@@ -114,7 +117,7 @@ public sealed class EventService(
                 problems.Add(
                     "resume_token",
                     "It is not a token of such a stream with this filter, or comes with a sequence; start without one.",
-                    "RESUME_TOKEN_INVALID");
+                    ErrorReason.ResumeTokenInvalid);
             }
         }
 

@@ -1,4 +1,6 @@
 using Cloud.Events;
+using Cloud.Protos.Api.V1;
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using static Cloud.ServiceDefaults.Supervision.Outcome;
@@ -97,26 +99,22 @@ public sealed class Delivery(
     {
         if (verdicts.Contains(Verdict.Gone))
         {
-            throw GivenUp("WEBHOOK_GONE", "The receiver answered 410 Gone: it wants no more.");
+            throw GivenUp(ErrorReason.WebhookGone, "The receiver answered 410 Gone: it wants no more.");
         }
 
         if (verdicts.Contains(Verdict.Dead))
         {
             var host = new Uri(webhook.Url).Host;
             throw GivenUp(
-                "WEBHOOK_FAILING",
+                ErrorReason.WebhookFailing,
                 $"Nothing was delivered to {host} for {RetrySchedule.GiveUpAfter.TotalHours:0} hours.");
         }
     }
 
-    private StepException GivenUp(string code, string message)
+    private StepException GivenUp(ErrorReason reason, string message)
     {
-        meter.Disabled(code);
-        return new StepException(
-            code,
-            $"{message} What was not delivered waits until it is enabled again.",
-            Fault.Caller,
-            retryable: false);
+        meter.Disabled(reason);
+        return new StepException(reason, $"{message} What was not delivered waits until it is enabled again.");
     }
 
     /// <summary>Nothing can be done now: until when, and what is waited for.</summary>
@@ -173,7 +171,7 @@ public sealed class Delivery(
     {
         StartedAt = time.GetUtcNow(),
         Milliseconds = 0,
-        ErrorCode = DeliveryErrors.EventNotKept,
+        ErrorCode = ErrorReason.EventNotKept.Text(),
         Error = "The feed no longer has the event.",
     };
 
@@ -196,12 +194,12 @@ public sealed class Delivery(
         var after = attempt switch
         {
             { Succeeded: true } => Finished(tried, DeliveryStatus.Succeeded, tx.Now),
-            { ErrorCode: DeliveryErrors.EventNotKept } => Finished(tried, DeliveryStatus.Failed, tx.Now),
+            { Reason: ErrorReason.EventNotKept } => Finished(tried, DeliveryStatus.Failed, tx.Now),
             _ when isLate && !isDead => Finished(tried, DeliveryStatus.Failed, tx.Now),
             _ => tried with { NextAttemptAt = tx.Now + Later(RetrySchedule.After(tried.Attempts), result.RetryAfter) },
         };
         await queue.SaveAsync(tx, after, ct);
-        if (attempt.ErrorCode != DeliveryErrors.EventNotKept)
+        if (attempt.Reason != ErrorReason.EventNotKept)
         {
             await queue.SaveAsync(tx, Moved(progress, attempt, result.RetryAfter, tx.Now), ct);
         }
@@ -212,7 +210,7 @@ public sealed class Delivery(
             meter.Finished(after.Status, tx.Now - delivery.QueuedAt);
         }
 
-        return attempt.ErrorCode == DeliveryErrors.Gone ? Verdict.Gone : isDead ? Verdict.Dead : Verdict.Recorded;
+        return attempt.Reason == ErrorReason.ReceiverGone ? Verdict.Gone : isDead ? Verdict.Dead : Verdict.Recorded;
     }
 
     private static WebhookDelivery Finished(WebhookDelivery delivery, DeliveryStatus status, DateTimeOffset now) =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cloud.Events;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Proto = Cloud.Protos.Metrics.V1;
@@ -37,12 +38,13 @@ public sealed class Redelivery(
             problems.Add(
                 "statuses",
                 $"'{status}' is no status; known are {string.Join(", ", StateNames<DeliveryStatus>.All)}",
-                "STATUS_UNKNOWN");
+                ErrorReason.StatusUnknown);
         }
 
         if (request.Resource.Length > ResourceLengthMax)
         {
-            problems.Add("resource", $"must be at most {ResourceLengthMax} characters", "RESOURCE_NAME_INVALID");
+            problems.Add(
+                "resource", $"must be at most {ResourceLengthMax} characters", ErrorReason.ResourceNameInvalid);
         }
 
         var size = PageSize.Of(request.PageSize, problems);
@@ -59,7 +61,7 @@ public sealed class Redelivery(
             {
                 problems.Add(
                     "page_token", "is not a token of this list with this filter; start without one",
-                    "PAGE_TOKEN_INVALID");
+                    ErrorReason.PageTokenInvalid);
             }
         }
 
@@ -129,7 +131,8 @@ public sealed class Redelivery(
         if (request.AfterSequence < 0 || request.AfterSequence > feed.LastSequence)
         {
             problems.Add(
-                "after_sequence", $"must be 0 to {feed.LastSequence}, the newest event", "AFTER_SEQUENCE_INVALID");
+                "after_sequence", $"must be 0 to {feed.LastSequence}, the newest event",
+                ErrorReason.AfterSequenceInvalid);
         }
 
         if (request.ThroughSequence < 0 || request.ThroughSequence > feed.LastSequence
@@ -137,7 +140,7 @@ public sealed class Redelivery(
         {
             problems.Add(
                 "through_sequence", $"must be more than after_sequence and at most {feed.LastSequence}, or 0",
-                "THROUGH_SEQUENCE_INVALID");
+                ErrorReason.ThroughSequenceInvalid);
         }
 
         problems.ThrowIfAny();
@@ -155,7 +158,7 @@ public sealed class Redelivery(
         if (progress!.ReplayAfter is not null)
         {
             throw Problem.FailedPrecondition(
-                "REDELIVERY_UNDER_WAY",
+                ErrorReason.RedeliveryUnderWay,
                 webhook.Name,
                 "An earlier redelivery is still being queued; wait until redelivery_sequence is 0.");
         }
@@ -195,7 +198,7 @@ public sealed class Redelivery(
         if (id.Length is 0 or > DeliveryIdLengthMax
             || !id.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
         {
-            problems.Add("name", "must be webhooks/{id}/deliveries/{id}", "RESOURCE_NAME_INVALID");
+            problems.Add("name", "must be webhooks/{id}/deliveries/{id}", ErrorReason.ResourceNameInvalid);
         }
         else
         {
@@ -211,11 +214,11 @@ public sealed class Redelivery(
         if (delivery.Sequence == 0)
         {
             throw Problem.FailedPrecondition(
-                "PING_NOT_REDELIVERED", delivery.Name, "A ping is no event; TestWebhook sends a new one.");
+                ErrorReason.PingNotRedelivered, delivery.Name, "A ping is no event; TestWebhook sends a new one.");
         }
 
         return (await events.FindAsync([delivery.Sequence], ct)).GetValueOrDefault(delivery.Sequence)
             ?? throw Problem.FailedPrecondition(
-                DeliveryErrors.EventNotKept, delivery.Name, "The feed no longer has the event.");
+                ErrorReason.EventNotKept, delivery.Name, "The feed no longer has the event.");
     }
 }

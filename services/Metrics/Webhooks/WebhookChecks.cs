@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Google.Protobuf.Collections;
@@ -66,7 +67,8 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
         var id = ResourceName.IdOf(webhook.Name, Webhook.Collection, "webhook.name", problems);
         if (mask.Paths.Count == 0)
         {
-            problems.Add("update_mask", $"must name at least one of {string.Join(", ", Paths)}", "UPDATE_MASK_EMPTY");
+            problems.Add(
+                "update_mask", $"must name at least one of {string.Join(", ", Paths)}", ErrorReason.UpdateMaskEmpty);
         }
 
         foreach (var path in mask.Paths)
@@ -79,7 +81,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
             {
                 problems.Add(
                     "update_mask", $"'{path}' cannot be updated; allowed are {string.Join(", ", Paths)}",
-                    "UPDATE_MASK_INVALID");
+                    ErrorReason.UpdateMaskInvalid);
             }
         }
 
@@ -96,7 +98,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
         {
             problems.Add(
                 $"{Prefix}headers[{name}]", $"'{WebhookMessages.Masked}' keeps a value, and there is none",
-                "HEADER_VALUE_INVALID");
+                ErrorReason.HeaderValueInvalid);
         }
     }
 
@@ -109,7 +111,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
         if (request.Overlap is { } overlap && (overlap.Seconds < 0 || overlap.Nanos < 0
             || overlap.Seconds > (long)OverlapMax.TotalSeconds || overlap.Nanos > 999_999_999))
         {
-            problems.Add("overlap", $"must be 0 to {OverlapMax.TotalDays:0} days", "OVERLAP_INVALID");
+            problems.Add("overlap", $"must be 0 to {OverlapMax.TotalDays:0} days", ErrorReason.OverlapInvalid);
         }
 
         problems.ThrowIfAny();
@@ -140,7 +142,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
                     problems.Add(
                         Prefix + path,
                         $"must be 1 to {DisplayNameLengthMax} characters without blanks at either end",
-                        "DISPLAY_NAME_INVALID");
+                        ErrorReason.DisplayNameInvalid);
                 }
 
                 break;
@@ -162,26 +164,27 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
         if (url.Length is 0 or > UrlLengthMax || url.Any(c => char.IsControl(c) || char.IsWhiteSpace(c))
             || !Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Host.Length == 0)
         {
-            Refuse($"must be an absolute {schemes} URL of at most {UrlLengthMax} characters", "URL_INVALID");
+            Refuse($"must be an absolute {schemes} URL of at most {UrlLengthMax} characters", ErrorReason.UrlInvalid);
             return;
         }
 
         if (uri.Scheme != Uri.UriSchemeHttps && !(options.AllowHttp && uri.Scheme == Uri.UriSchemeHttp))
         {
-            Refuse($"must begin with {schemes}", "URL_SCHEME_REFUSED");
+            Refuse($"must begin with {schemes}", ErrorReason.UrlSchemeRefused);
         }
 
         if (uri.UserInfo.Length > 0 || uri.Fragment.Length > 0)
         {
-            Refuse("must have no user and no fragment; credentials belong into headers", "URL_INVALID");
+            Refuse("must have no user and no fragment; credentials belong into headers", ErrorReason.UrlInvalid);
         }
 
         if (IPAddress.TryParse(uri.IdnHost, out var address) && !network.Allows(address))
         {
-            Refuse($"{address} is no public address, and this cloud does not allow others", "URL_ADDRESS_REFUSED");
+            Refuse(
+                $"{address} is no public address, and this cloud does not allow others", ErrorReason.UrlAddressRefused);
         }
 
-        void Refuse(string description, string reason) => problems.Add(Prefix + "url", description, reason);
+        void Refuse(string description, ErrorReason reason) => problems.Add(Prefix + "url", description, reason);
     }
 
     private static void CheckFilter(Proto.WebhookFilter filter, FieldProblems problems)
@@ -205,7 +208,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
             var path = $"{Prefix}filter.{field}";
             if (values.Count > FilterValuesMax)
             {
-                problems.Add(path, $"must be at most {FilterValuesMax}", "VALUES_TOO_MANY");
+                problems.Add(path, $"must be at most {FilterValuesMax}", ErrorReason.ValuesTooMany);
             }
 
             for (var i = 0; i < Math.Min(values.Count, FilterValuesMax); i++)
@@ -213,7 +216,8 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
                 if (values[i].Length > FilterValueLengthMax || !isRight(values[i]))
                 {
                     problems.Add(
-                        $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", description, "FILTER_VALUE_INVALID");
+                        $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", description,
+                        ErrorReason.FilterValueInvalid);
                 }
             }
         }
@@ -223,7 +227,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
     {
         if (headers.Count > HeadersMax)
         {
-            problems.Add($"{Prefix}headers", $"must be at most {HeadersMax}", "HEADERS_TOO_MANY");
+            problems.Add($"{Prefix}headers", $"must be at most {HeadersMax}", ErrorReason.HeadersTooMany);
         }
 
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -233,16 +237,16 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
             var path = $"{Prefix}headers[{name}]";
             if (name.Length is 0 or > HeaderNameLengthMax || !name.All(IsTokenCharacter))
             {
-                problems.Add(path, "is no name of an HTTP header", "HEADER_NAME_INVALID");
+                problems.Add(path, "is no name of an HTTP header", ErrorReason.HeaderNameInvalid);
             }
             else if (ForbiddenHeaders.Contains(lower)
                      || ForbiddenHeaderPrefixes.Any(p => lower.StartsWith(p, StringComparison.Ordinal)))
             {
-                problems.Add(path, "is set by the delivery itself and cannot be given", "HEADER_FORBIDDEN");
+                problems.Add(path, "is set by the delivery itself and cannot be given", ErrorReason.HeaderForbidden);
             }
             else if (!seen.Add(lower))
             {
-                problems.Add(path, "is given twice; case does not count", "HEADER_NAME_INVALID");
+                problems.Add(path, "is given twice; case does not count", ErrorReason.HeaderNameInvalid);
             }
 
             if (value.Length is 0 or > HeaderValueLengthMax || value != value.Trim()
@@ -250,7 +254,7 @@ public sealed class WebhookChecks(WebhookOptions options, PublicNetwork network)
             {
                 problems.Add(
                     path, $"must have a value of 1 to {HeaderValueLengthMax} visible ASCII characters",
-                    "HEADER_VALUE_INVALID");
+                    ErrorReason.HeaderValueInvalid);
             }
         }
     }

@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
+using Cloud.Protos.Api.V1;
+using Cloud.ServiceDefaults.Hosting;
 
 namespace Cloud.Webhooks;
 
@@ -92,8 +95,12 @@ public sealed record DeliveryAttempt
     /// <summary>Status of the answer; 0 when there was none.</summary>
     public int HttpStatus { get; init; }
 
-    /// <summary>One of <see cref="DeliveryErrors"/>; empty for a success.</summary>
+    /// <summary>Why it failed, as it is stored; empty for a success.</summary>
     public string ErrorCode { get; init; } = "";
+
+    /// <summary>The same as a code of the contract.</summary>
+    [JsonIgnore]
+    public ErrorReason Reason => ErrorReasons.Of(ErrorCode);
 
     /// <summary>The same in words.</summary>
     public string Error { get; init; } = "";
@@ -102,38 +109,4 @@ public sealed record DeliveryAttempt
     public string Response { get; init; } = "";
 
     public bool Succeeded => ErrorCode.Length == 0;
-}
-
-/// <summary>Why an attempt failed.</summary>
-public static class DeliveryErrors
-{
-    /// <summary>The receiver answered with a status outside 200 to 299.</summary>
-    public const string HttpStatus = "HTTP_STATUS";
-
-    /// <summary>It answered with a redirect, which is not followed.</summary>
-    public const string RedirectRefused = "REDIRECT_REFUSED";
-
-    /// <summary>It answered 410: it wants no more.</summary>
-    public const string Gone = "GONE";
-
-    /// <summary>No answer in time.</summary>
-    public const string Timeout = "TIMEOUT";
-
-    /// <summary>The host's name leads to no address.</summary>
-    public const string NameNotResolved = "NAME_NOT_RESOLVED";
-
-    /// <summary>The host has no address that is public.</summary>
-    public const string AddressRefused = "ADDRESS_REFUSED";
-
-    /// <summary>The connection could not be made, or broke.</summary>
-    public const string ConnectionFailed = "CONNECTION_FAILED";
-
-    /// <summary>No secure connection: above all, a certificate that does not hold.</summary>
-    public const string TlsFailed = "TLS_FAILED";
-
-    /// <summary>What it answered is not HTTP.</summary>
-    public const string HttpInvalid = "HTTP_INVALID";
-
-    /// <summary>The event is no longer in the feed.</summary>
-    public const string EventNotKept = "EVENT_NOT_KEPT";
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using Cloud.Protos.Api.V1;
+using Cloud.ServiceDefaults.Hosting;
 
 namespace Cloud.Webhooks;
 
@@ -39,8 +41,8 @@ public sealed class WebhookMeter
         }
     }
 
-    internal void Disabled(string reason) =>
-        _disabled.Add(1, new KeyValuePair<string, object?>("reason", reason.ToLowerInvariant()));
+    internal void Disabled(ErrorReason reason) =>
+        _disabled.Add(1, new KeyValuePair<string, object?>("reason", reason.Text().ToLowerInvariant()));
 
     private static string CodeOf(DeliveryAttempt attempt) =>
         attempt.Succeeded ? "none" : attempt.ErrorCode.ToLowerInvariant();

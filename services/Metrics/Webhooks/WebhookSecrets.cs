@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Supervision;
 using Microsoft.AspNetCore.DataProtection;
 
@@ -48,11 +49,9 @@ public sealed class WebhookSecrets(IDataProtectionProvider protection)
         catch (CryptographicException lost)
         {
             throw new StepException(
-                "WEBHOOK_SECRET_UNREADABLE",
+                ErrorReason.WebhookSecretUnreadable,
                 $"Secret and headers of {webhook.DisplayName} were sealed with keys that this service no longer has. "
                 + "Rotate its secret with overlap 0, set its headers again, and enable it.",
-                Fault.Operator,
-                retryable: false,
                 lost);
         }
     }

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Cloud.Protos.Api.V1;
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Supervision;
 
 namespace Cloud.Webhooks;
@@ -82,11 +84,11 @@ public sealed class WebhookSender : IDisposable
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            attempt = Failed(attempt, DeliveryErrors.Timeout, $"No answer within {timeout.TotalSeconds:0} s.");
+            attempt = Failed(attempt, ErrorReason.ReceiverTimeout, $"No answer within {timeout.TotalSeconds:0} s.");
         }
         catch (HttpRequestException e)
         {
-            attempt = Failed(attempt, CodeOf(e), (e.InnerException ?? e).Message);
+            attempt = Failed(attempt, ReasonOf(e), (e.InnerException ?? e).Message);
         }
 
         ct.ThrowIfCancellationRequested();
@@ -121,31 +123,32 @@ public sealed class WebhookSender : IDisposable
         return response switch
         {
             { IsSuccessStatusCode: true } => judged,
-            { StatusCode: HttpStatusCode.Gone } => Failed(judged, DeliveryErrors.Gone, $"{status}: it wants no more."),
+            { StatusCode: HttpStatusCode.Gone } => Failed(
+                judged, ErrorReason.ReceiverGone, $"{status}: it wants no more."),
             { StatusCode: >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest } => Failed(
-                judged, DeliveryErrors.RedirectRefused, $"{status}; redirects are not followed: update the url."),
-            _ => Failed(judged, DeliveryErrors.HttpStatus, $"{status}."),
+                judged, ErrorReason.RedirectRefused, $"{status}; redirects are not followed: update the url."),
+            _ => Failed(judged, ErrorReason.HttpStatus, $"{status}."),
         };
     }
 
-    private static DeliveryAttempt Failed(DeliveryAttempt attempt, string code, string error) =>
-        attempt with { ErrorCode = code, Error = error };
+    private static DeliveryAttempt Failed(DeliveryAttempt attempt, ErrorReason reason, string error) =>
+        attempt with { ErrorCode = reason.Text(), Error = error };
 
-    private static string CodeOf(HttpRequestException e) => e switch
+    private static ErrorReason ReasonOf(HttpRequestException e) => e switch
     {
-        { InnerException: AddressRefusedException } => DeliveryErrors.AddressRefused,
+        { InnerException: AddressRefusedException } => ErrorReason.AddressRefused,
         {
             InnerException: SocketException
             {
                 SocketErrorCode: SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData,
             },
-        } => DeliveryErrors.NameNotResolved,
-        { HttpRequestError: HttpRequestError.SecureConnectionError } => DeliveryErrors.TlsFailed,
+        } => ErrorReason.NameNotResolved,
+        { HttpRequestError: HttpRequestError.SecureConnectionError } => ErrorReason.TlsFailed,
         { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.ResponseEnded } =>
-            DeliveryErrors.ConnectionFailed,
+            ErrorReason.ConnectionFailed,
         { HttpRequestError: HttpRequestError.Unknown, InnerException: IOException or SocketException } =>
-            DeliveryErrors.ConnectionFailed,
-        _ => DeliveryErrors.HttpInvalid,
+            ErrorReason.ConnectionFailed,
+        _ => ErrorReason.HttpInvalid,
     };
 
     private static TimeSpan? RetryAfterOf(HttpResponseMessage response, DateTimeOffset now)

@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
@@ -39,7 +40,8 @@ public sealed class WebhookService(
         {
             if (await store.CountLiveAsync(tx, ct) >= WebhooksMax)
             {
-                throw Problem.Exhausted("WEBHOOKS_TOO_MANY", $"There are {WebhooksMax} webhooks; delete one first.");
+                throw Problem.Exhausted(
+                    ErrorReason.WebhooksTooMany, $"There are {WebhooksMax} webhooks; delete one first.");
             }
 
             var row = await store.InsertAsync(tx, wanted, "created", ct);
@@ -197,7 +199,7 @@ public sealed class WebhookService(
         }
         catch (StepException unreadable)
         {
-            throw Problem.FailedPrecondition(unreadable.Code, webhook.Name, unreadable.Message);
+            throw Problem.FailedPrecondition(unreadable.Reason, webhook.Name, unreadable.Message);
         }
     }
 
@@ -295,7 +297,7 @@ public sealed class WebhookService(
         return old.Count <= OldSecretsMax
             ? row with { Secret = secret, OldSecrets = old }
             : throw Problem.FailedPrecondition(
-                "SECRETS_TOO_MANY",
+                ErrorReason.SecretsTooMany,
                 row.Name,
                 $"Deliveries are signed with {OldSecretsMax} earlier secrets already; overlap 0 ends them.");
     }

@@ -1,5 +1,7 @@
 using Cloud.Clusters;
 using Cloud.Placement;
+using Cloud.Protos.Api.V1;
+using Cloud.ServiceDefaults.Hosting;
 using CsCheck;
 using Xunit;
 
@@ -59,7 +61,7 @@ public sealed class ScoringTests
             ["CLUSTER_NOT_READY", "CLUSTER_CLOSED", "CLUSTER_UNREACHABLE", "CLUSTER_OVER_THRESHOLD",
                 "CLUSTER_NODES_UNUSABLE",
                 "CLUSTER_ISOLATED", "CLUSTER_NOT_READY"],
-            decision.Refusals.Select(r => r.Code));
+            decision.Refusals.Select(r => r.Reason.Text()));
         Assert.Contains("connection refused", decision.Reason, StringComparison.Ordinal);
         Assert.Contains("2 more clusters", decision.Reason, StringComparison.Ordinal);
     }
@@ -81,7 +83,7 @@ public sealed class ScoringTests
             Small, Affinity.Isolated);
 
         Assert.Equal("b", decision.Chosen!.Id);
-        Assert.Equal("CLUSTER_NOT_EMPTY", Assert.Single(decision.Refusals).Code);
+        Assert.Equal(ErrorReason.ClusterNotEmpty, Assert.Single(decision.Refusals).Reason);
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using Cloud.Protos.Api.V1;
 using Cloud.Providers;
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.Watching;
 using Xunit;
 
@@ -75,14 +77,14 @@ public sealed class KubeconfigTests
     public void Garbage_is_refused(string text, string reason)
     {
         Assert.Null(Read(text, "", out var problems));
-        Assert.Equal([reason], problems.Select(p => p.Reason));
+        Assert.Equal([reason], problems.Select(p => p.Reason.Text()));
     }
 
     [Fact]
     public void Too_much_text_is_not_even_read()
     {
         Assert.Null(Read(new string('a', Kubeconfig.LengthMax + 1), "", out var problems));
-        Assert.Equal("KUBECONFIG_TOO_LARGE", Assert.Single(problems).Reason);
+        Assert.Equal(ErrorReason.KubeconfigTooLarge, Assert.Single(problems).Reason);
     }
 
     [Fact]
@@ -111,7 +113,7 @@ public sealed class KubeconfigTests
     public void What_cannot_be_used_is_named(string cluster, string user, string reason)
     {
         Assert.Null(Read(Of(cluster, user), "", out var problems));
-        Assert.Equal([reason], problems.Select(p => p.Reason));
+        Assert.Equal([reason], problems.Select(p => p.Reason.Text()));
     }
 
     [Fact]
@@ -122,7 +124,7 @@ public sealed class KubeconfigTests
         Assert.Equal(
             ["KUBECONFIG_EXEC_REFUSED", "KUBECONFIG_FILE_REFERENCE_REFUSED", "KUBECONFIG_FILE_REFERENCE_REFUSED",
                 "KUBECONFIG_SERVER_INVALID"],
-            problems.Select(p => p.Reason).Order());
+            problems.Select(p => p.Reason.Text()).Order());
     }
 
     [Fact]
@@ -130,7 +132,7 @@ public sealed class KubeconfigTests
     {
         Read("current-context: c\ncontexts:\n- {name: c, context: {cluster: x, user: y}}", "", out var problems);
 
-        Assert.Equal(["KUBECONFIG_CLUSTER_UNKNOWN", "KUBECONFIG_USER_UNKNOWN"], problems.Select(p => p.Reason));
+        Assert.Equal(["KUBECONFIG_CLUSTER_UNKNOWN", "KUBECONFIG_USER_UNKNOWN"], problems.Select(p => p.Reason.Text()));
     }
 
     [Fact]

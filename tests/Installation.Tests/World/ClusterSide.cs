@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.Protos.Cluster.V1;
 using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Hosting;
@@ -21,7 +22,7 @@ internal sealed class PlacementSide(OutsideWorld world) : PlacementService.Place
                     || world.Placements.Count(p => !p.IsGone) >= world.ClusterRoom)
                 {
                     var whyNot = new Dictionary<string, string> { [Cluster] = "100 % of its CPU is taken" };
-                    throw Problem.Exhausted("CLUSTERS_FULL", "No cluster has room.", whyNot)
+                    throw Problem.Exhausted(ErrorReason.ClustersFull, "No cluster has room.", whyNot)
                         .ToRpcStatus().ToRpcException();
                 }
 
@@ -102,7 +103,8 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
 
                 if (world.WithRefusedUpdates.Has(made.Installation))
                 {
-                    throw Problem.Invalid(new FieldProblem("cluster_installation.spec.image", "unknown", "IMAGE"))
+                    const string field = "cluster_installation.spec.image";
+                    throw Problem.Invalid(new FieldProblem(field, "unknown", ErrorReason.ImageInvalid))
                         .ToRpcStatus().ToRpcException();
                 }
 

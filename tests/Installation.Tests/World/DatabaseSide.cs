@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.Protos.DatabasePool.V1;
 using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Hosting;
@@ -23,7 +24,8 @@ internal sealed class DatabaseSide(OutsideWorld world) : LogicalDatabaseService.
 
             if (world.Databases.Count(r => !r.IsGone) >= world.DatabaseRoom)
             {
-                throw Problem.Exhausted("DATABASE_SERVERS_FULL", "databaseServers/d: all 300 databases are taken")
+                throw Problem
+                    .Exhausted(ErrorReason.DatabaseServersFull, "databaseServers/d: all 300 databases are taken")
                     .ToRpcStatus().ToRpcException();
             }
 

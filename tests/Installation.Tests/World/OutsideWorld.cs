@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Grpc.Core;
 using StackExchange.Redis;
@@ -182,7 +183,7 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
         var highest = _epochs.GetValueOrDefault(installation);
         if (given < highest)
         {
-            throw Problem.Aborted("EPOCH_STALE", $"Epoch {given} is older than {highest}.")
+            throw Problem.Aborted(ErrorReason.EpochStale, $"Epoch {given} is older than {highest}.")
                 .ToRpcStatus().ToRpcException();
         }
 
@@ -190,7 +191,7 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
     }
 
     private static RpcException Lost(string why) =>
-        Problem.Unavailable("LOST", why, TimeSpan.FromSeconds(1)).ToRpcStatus().ToRpcException();
+        Problem.Unavailable(ErrorReason.Interrupted, why, TimeSpan.FromSeconds(1)).ToRpcStatus().ToRpcException();
 
     private static TaskCompletionSource Opened()
     {

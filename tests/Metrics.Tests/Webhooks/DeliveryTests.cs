@@ -158,7 +158,8 @@ public sealed class DeliveryTests(WebhookWorld world) : IClassFixture<WebhookWor
         release.SetResult();
         await world.DeleteAsync(stuck, other);
         Assert.Contains(
-            await world.DeliveriesAsync(stuck.Name, Ct), d => d.Attempts is [{ ErrorCode: "TIMEOUT", HttpStatus: 0 }]);
+            await world.DeliveriesAsync(stuck.Name, Ct),
+            d => d.Attempts is [{ ErrorCode: "RECEIVER_TIMEOUT", HttpStatus: 0 }]);
     }
 
     [Fact]

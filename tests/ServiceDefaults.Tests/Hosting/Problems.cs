@@ -1,4 +1,5 @@
 using System.Text;
+using Cloud.Protos.Api.V1;
 using Cloud.Protos.Metrics.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
@@ -24,11 +25,11 @@ public sealed class Problems
     public async Task Every_wrong_field_is_named_at_once()
     {
         var problems = new FieldProblems();
-        problems.Add("parcel.address", "must not be empty", "ADDRESS_EMPTY");
-        problems.Add("parcel.weight", "must be at most 30 kg", "WEIGHT_TOO_HIGH");
+        problems.Add("parcel.address", "must not be empty", ErrorReason.HostInvalid);
+        problems.Add("parcel.weight", "must be at most 30 kg", ErrorReason.WeightInvalid);
         var status = await AskAsync(problems.ThrowIfAny, StatusCode.InvalidArgument);
         Assert.Equal(
-            [("parcel.address", "ADDRESS_EMPTY"), ("parcel.weight", "WEIGHT_TOO_HIGH")],
+            [("parcel.address", "HOST_INVALID"), ("parcel.weight", "WEIGHT_INVALID")],
             status.GetDetail<BadRequest>()!.FieldViolations.Select(v => (v.Field, v.Reason)));
         Assert.Equal("FIELDS_INVALID", status.GetDetail<ErrorInfo>()!.Reason);
         Assert.Contains("must be at most 30 kg", status.Message, StringComparison.Ordinal);
@@ -39,7 +40,7 @@ public sealed class Problems
     {
         const int headersOfCautiousClients = 8192;
         var fields = Enumerable.Range(0, 500).Select(n => new FieldProblem(
-            $"field[{new string('é', n)}]", new string('ü', 2000), "INVALID_TEXT")).ToArray();
+            $"field[{new string('é', n)}]", new string('ü', 2000), ErrorReason.TextInvalid)).ToArray();
         var status = Problem.Invalid(fields).ToRpcStatus();
         var sent = (status.CalculateSize() * 4 / 3) + (3 * Encoding.UTF8.GetByteCount(status.Message));
         Assert.InRange(sent, 1, headersOfCautiousClients);
@@ -68,17 +69,17 @@ public sealed class Problems
             (Problem.NotFound("parcels/x"), StatusCode.NotFound),
             (Problem.EtagMismatch("parcels/x", "1", "2"), StatusCode.Aborted),
             (Problem.AlreadyExists("address", "a"), StatusCode.AlreadyExists),
-            (Problem.Exhausted("FULL", "no room"), StatusCode.ResourceExhausted),
-            (Problem.Unavailable("AWAY", "away", TimeSpan.FromSeconds(7)), StatusCode.Unavailable),
+            (Problem.Exhausted(ErrorReason.WatchesTooMany, "no room"), StatusCode.ResourceExhausted),
+            (Problem.Unavailable(ErrorReason.Stopping, "away", TimeSpan.FromSeconds(7)), StatusCode.Unavailable),
             (Problem.TokenExpired("5"), StatusCode.OutOfRange),
             (Problem.PageTokenInvalid(), StatusCode.InvalidArgument),
             (Problem.RequestIdReused("id"), StatusCode.AlreadyExists),
-            (Problem.Aborted("LOST_RACE", "somebody was first"), StatusCode.Aborted),
-            (Problem.FailedPrecondition("SEQUENCE_GAP", "x", "gap"), StatusCode.FailedPrecondition),
+            (Problem.Aborted(ErrorReason.EpochStale, "somebody was first"), StatusCode.Aborted),
+            (Problem.FailedPrecondition(ErrorReason.SequenceGap, "x", "gap"), StatusCode.FailedPrecondition),
         })
         {
             var status = await AskAsync(() => throw problem, code);
-            Assert.Equal(problem.Reason, status.GetDetail<ErrorInfo>()!.Reason);
+            Assert.Equal(problem.Reason.Text(), status.GetDetail<ErrorInfo>()!.Reason);
             Assert.NotEmpty(status.GetDetail<RequestInfo>()!.RequestId);
         }
     }
@@ -114,9 +115,9 @@ public sealed class Problems
     [Fact]
     public async Task A_peers_refusal_is_passed_on_with_its_details()
     {
-        var refusal = Problem.Exhausted("NO_ROOM", "no cluster has room").ToRpcStatus().ToRpcException();
+        var refusal = Problem.Exhausted(ErrorReason.ClustersFull, "no cluster has room").ToRpcStatus().ToRpcException();
         var status = await AskAsync(() => throw refusal, StatusCode.ResourceExhausted);
-        Assert.Equal("NO_ROOM", status.GetDetail<ErrorInfo>()!.Reason);
+        Assert.Equal("CLUSTERS_FULL", status.GetDetail<ErrorInfo>()!.Reason);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.Protos.Cluster.V1;
 using Cloud.Protos.Installation.V1;
 using Cloud.Protos.Metrics.V1;
@@ -48,7 +49,7 @@ public sealed class RequestForms
                 ("name_hint", "TEXT_INVALID"),
                 ("request_id", "TEXT_TOO_LONG"),
             ],
-            RequestForm.ProblemsOf(request).Select(p => (p.Field, p.Reason)).Order());
+            RequestForm.ProblemsOf(request).Select(p => (p.Field, p.Reason.Text())).Order());
     }
 
     [Fact]
@@ -65,9 +66,9 @@ public sealed class RequestForms
         };
         Assert.Equal(
             [("events[0].occur_time", "TIME_INVALID"), ("events[1].occur_time", "TIME_INVALID")],
-            RequestForm.ProblemsOf(events).Select(p => (p.Field, p.Reason)));
+            RequestForm.ProblemsOf(events).Select(p => (p.Field, p.Reason.Text())));
         var deletion = new DeleteInstallationRequest { PendingTime = new Duration { Seconds = 1, Nanos = -1 } };
-        Assert.Equal("DURATION_INVALID", Assert.Single(RequestForm.ProblemsOf(deletion)).Reason);
+        Assert.Equal(ErrorReason.DurationInvalid, Assert.Single(RequestForm.ProblemsOf(deletion)).Reason);
     }
 
     [Fact]

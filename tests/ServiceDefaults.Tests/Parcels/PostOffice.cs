@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Supervision;
 using static Cloud.ServiceDefaults.Supervision.Outcome;
 
@@ -67,7 +68,7 @@ public sealed class PostOffice
         var highest = _epochs.AddOrUpdate(parcel.Id, parcel.Epoch, (_, known) => Math.Max(known, parcel.Epoch));
         if (highest > parcel.Epoch)
         {
-            throw new StepException("EPOCH_STALE", $"epoch {parcel.Epoch} is older than {highest}", Fault.World, true);
+            throw new StepException(ErrorReason.EpochStale, $"epoch {parcel.Epoch} is older than {highest}");
         }
     }
 }

@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.Protos.Installation.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
@@ -53,7 +54,7 @@ public sealed class Requests
         var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
         await AskAsync(ledger, "id-1", "one", () => 1);
         var problem = await Assert.ThrowsAsync<ProblemException>(() => AskAsync(ledger, "id-1", "other", () => 2));
-        Assert.Equal("REQUEST_ID_REUSED", problem.Reason);
+        Assert.Equal(ErrorReason.RequestIdReused, problem.Reason);
     }
 
     [Fact]
@@ -62,7 +63,10 @@ public sealed class Requests
         await using var depot = await Depot.OpenAsync(Ct);
         var ledger = (await depot.StartAsync(Ct)).Services.GetRequiredService<RequestLedger>();
         await Assert.ThrowsAsync<ProblemException>(() => AskAsync(
-            ledger, "id-1", "same", () => throw Problem.Unavailable("AWAY", "away", TimeSpan.FromSeconds(1))));
+            ledger,
+            "id-1",
+            "same",
+            () => throw Problem.Unavailable(ErrorReason.Stopping, "away", TimeSpan.FromSeconds(1))));
         Assert.Equal("answer 7", await AskAsync(ledger, "id-1", "same", () => 7));
     }
 

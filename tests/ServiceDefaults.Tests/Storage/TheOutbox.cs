@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
@@ -130,7 +131,7 @@ public sealed class TheOutbox
         var feed = process.Services.GetRequiredService<ChangeFeed>();
         var problem = await Assert.ThrowsAsync<ProblemException>(
             async () => await feed.ReadAsync("parcel", new(1, 1), Ct).FirstAsync(Ct));
-        Assert.Equal(("RESUME_TOKEN_TOO_OLD", StatusCode.OutOfRange), (problem.Reason, problem.Status));
+        Assert.Equal((ErrorReason.ResumeTokenTooOld, StatusCode.OutOfRange), (problem.Reason, problem.Status));
         await Assert.ThrowsAsync<ProblemException>(
             async () => await feed.ReadAsync("parcel", new(1, 4), Ct).FirstAsync(Ct));
         await Assert.ThrowsAsync<ProblemException>(

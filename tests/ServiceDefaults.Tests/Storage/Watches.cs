@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Threading.Channels;
+using Cloud.Protos.Api.V1;
 using Cloud.Protos.Metrics.V1;
 using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Hosting;
@@ -52,9 +53,9 @@ public sealed class Watches
         await using var resumed = new Client(process, token);
         Assert.Equal("dispatch-requested", (await resumed.NextAsync()).PreviousState);
         await using var other = new Client(process, token, address: "A");
-        Assert.Equal("RESUME_TOKEN_INVALID", (await other.EndAsync()).Reason);
+        Assert.Equal(ErrorReason.ResumeTokenInvalid, (await other.EndAsync()).Reason);
         await using var garbled = new Client(process, "garbled");
-        Assert.Equal("RESUME_TOKEN_INVALID", (await garbled.EndAsync()).Reason);
+        Assert.Equal(ErrorReason.ResumeTokenInvalid, (await garbled.EndAsync()).Reason);
     }
 
     [Fact]
@@ -88,7 +89,7 @@ public sealed class Watches
         await client.NextAsync();
         await process.StopAsync(Ct);
         var problem = await client.EndAsync();
-        Assert.Equal(("STOPPING", StatusCode.Unavailable), (problem.Reason, problem.Status));
+        Assert.Equal((ErrorReason.Stopping, StatusCode.Unavailable), (problem.Reason, problem.Status));
     }
 
     [Fact]
@@ -132,7 +133,7 @@ public sealed class Watches
         }
 
         var problem = await end;
-        Assert.Equal(("WATCHER_TOO_SLOW", StatusCode.ResourceExhausted), (problem.Reason, problem.Status));
+        Assert.Equal((ErrorReason.WatcherTooSlow, StatusCode.ResourceExhausted), (problem.Reason, problem.Status));
     }
 
     [Fact]
@@ -150,7 +151,7 @@ public sealed class Watches
 
         await using var three = new Client(process);
         var problem = await three.EndAsync();
-        Assert.Equal(("WATCHES_TOO_MANY", StatusCode.ResourceExhausted), (problem.Reason, problem.Status));
+        Assert.Equal((ErrorReason.WatchesTooMany, StatusCode.ResourceExhausted), (problem.Reason, problem.Status));
         await two.DisposeAsync();
         await using var four = new Client(process);
         Assert.Equal(WatchKind.SnapshotEnd, (await four.NextAsync()).Kind);

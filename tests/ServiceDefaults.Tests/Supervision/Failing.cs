@@ -1,3 +1,4 @@
+using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
@@ -16,7 +17,8 @@ public sealed class Failing
         await using var depot = await Depot.OpenAsync(Ct);
         var broken = true;
         depot.Post.Before = (_, _) => broken
-            ? throw new StepException("POST_CLOSED", "The post is closed; it opens at nine.", Fault.Operator, true)
+            ? throw StepException.PassedOn(
+                "POST_CLOSED", "The post is closed; it opens at nine.", Fault.Operator, retryable: true)
             : Task.CompletedTask;
         var process = await depot.StartAsync(Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
@@ -46,14 +48,15 @@ public sealed class Failing
     {
         var asked = TimeSpan.FromSeconds(90);
         var busy = saidByPeer
-            ? Problem.Unavailable("POST_BUSY", "Come back later.", asked).ToRpcStatus().ToRpcException()
-            : (Exception)new StepException("POST_BUSY", "Come back later.", Fault.World, true) { RetryAfter = asked };
+            ? Problem.Unavailable(ErrorReason.DatabaseUnavailable, "Come back later.", asked)
+                .ToRpcStatus().ToRpcException()
+            : (Exception)new StepException(ErrorReason.DatabaseUnavailable, "Come back later.") { RetryAfter = asked };
         await using var depot = await Depot.OpenAsync(Ct);
         depot.Post.Before = (_, _) => Task.FromException(busy);
         var process = await depot.StartAsync(Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
         var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == 1, Ct);
-        Assert.Equal("POST_BUSY", failed.LastErrorCode);
+        Assert.Equal("DATABASE_UNAVAILABLE", failed.LastErrorCode);
         Assert.Equal(depot.Clock.GetUtcNow() + asked, failed.NextAttemptAt);
     }
 
@@ -62,7 +65,7 @@ public sealed class Failing
     {
         await using var depot = await Depot.OpenAsync(Ct);
         depot.Post.Before = (_, _) =>
-            throw new StepException("NO_SUCH_STREET", "There is no such street.", Fault.Caller, false);
+            throw StepException.PassedOn("NO_SUCH_STREET", "There is no such street.", Fault.Caller, retryable: false);
         var process = await depot.StartAsync(Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
         var failed = await process.UntilAsync(parcel.Id, ParcelState.DispatchFailed, Ct);
@@ -186,7 +189,7 @@ public sealed class Failing
     public async Task A_nudge_does_not_make_a_failing_row_spin()
     {
         await using var depot = await Depot.OpenAsync(Ct);
-        depot.Post.Before = (_, _) => throw new StepException("BROKEN", "broken", Fault.World, true);
+        depot.Post.Before = (_, _) => throw new StepException(ErrorReason.WorldTimeout, "broken");
         var process = await depot.StartAsync(Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
         for (var attempt = 1; attempt < 6; attempt++)
