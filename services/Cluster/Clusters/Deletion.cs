@@ -16,7 +16,9 @@ public sealed class Deletion(ClusterConnections connections, ClusterStore cluste
 {
     private static readonly ObjectKey ClusterWide = new("", OperatorManifests.Name);
 
-    private static readonly TimeSpan NamespaceWait = TimeSpan.FromSeconds(10);
+    /// <summary>Nothing watches the operator's namespace: it goes once in the life of a cluster, and a look is four
+    /// reads.</summary>
+    private static readonly TimeSpan NamespaceWait = TimeSpan.FromSeconds(2);
 
     /// <summary>deletion-requested: remove what we installed.</summary>
     public async Task<ClusterOutcome> LetGoAsync(Cluster row, CancellationToken ct)

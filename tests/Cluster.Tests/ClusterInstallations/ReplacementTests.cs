@@ -77,13 +77,19 @@ public sealed class ReplacementTests
         var closed = (await services.GetRequiredService<ClusterStore>()
             .FindAsync(silent.Name.Split('/')[1], Ct))! with { AllowInstallations = false };
 
-        var begun = (await store.FindAsync(staying.Name.Split('/')[1], Ct))!;
-        Assert.True(await store.BeginAsync(begun, Ct));
-        Assert.Null(await replacement.MoveAsync(begun, closed, Ct));
+        // The service's own turns come in between, and what was read before one of them changes nothing.
+        using var patience = new CancellationTokenSource(ClusterWorld.Patience);
+        Cloud.ClusterInstallations.ClusterInstallation row;
+        do row = await FindAsync(staying);
+        while (!await store.BeginAsync(row, Ct));
+        Assert.Null(await replacement.MoveAsync(row, closed, Ct));
 
-        var seen = (await store.FindAsync(moving.Name.Split('/')[1], Ct))!;
-        Assert.NotNull(await replacement.MoveAsync(seen, closed, Ct));
-        Assert.False(await store.BeginAsync(seen, Ct));
+        do row = await FindAsync(moving);
+        while (await replacement.MoveAsync(row, closed, Ct) is null);
+        Assert.False(await store.BeginAsync(row, Ct));
+
+        async Task<Cloud.ClusterInstallations.ClusterInstallation> FindAsync(Proto.ClusterInstallation of) =>
+            (await store.FindAsync(of.Name.Split('/')[1], patience.Token))!;
     }
 
     /// <summary>A cluster that installations were placed in and that has not answered since.</summary>
