@@ -12,6 +12,10 @@ CREATE TABLE errands (
     last_error_code  text,
     last_error       text,
     last_error_fault text,
+    looked_at        timestamptz,
+    create_time      timestamptz NOT NULL DEFAULT now(),
+    cause_request_id text,
+    cause_traceparent text,
     steps_left       integer NOT NULL
 );
 
