@@ -77,7 +77,7 @@ public static class RequestForm
                 break;
             case string text when text.Length > length:
                 Add(at + name, $"At most {length} characters, not {text.Length}.",
-                ErrorReason.TextTooLong, ref problems);
+                    ErrorReason.TextTooLong, ref problems);
                 break;
             case string text when text.Contains('\0'):
                 Add(at + name, "It holds the character U+0000; leave it out.", ErrorReason.TextInvalid, ref problems);
