@@ -19,6 +19,9 @@ public static class Backoff
         return asked > wait ? asked : wait;
     }
 
+    /// <summary>The waits after one failure, two in a row and so on; the last one counts for all that follow.</summary>
+    public static TimeSpan[] Waits() => [.. Enumerable.Range(1, DoublingsMax + 1).Select(After)];
+
     private const int DoublingsMax = 9;
 
     /// <summary>The wait after the n-th failure in a row (1 is the first): between half and all of the doubled

@@ -4,14 +4,18 @@ using Microsoft.Extensions.Logging;
 namespace Cloud.ServiceDefaults.Supervision;
 
 /// <summary>How a loop bears what it cannot change, such as PostgreSQL away or refusing: it pauses, doubling up to a
-/// limit, says so once in the log and as long as it lasts in the health, and says when it goes on. Whatever the
-/// trouble, it never ends the process: the other loops may be well.</summary>
+/// limit, says so once in the log and as long as it lasts in the health, and says when it goes on. Trouble that is
+/// back before the longest pause has passed is the same trouble: the doubling goes on where it was, so that work of
+/// which only the first part succeeds does not spin. Whatever the trouble, it never ends the process: the other loops
+/// may be well.</summary>
 internal sealed class LoopPause(
     string loop, TimeSpan first, TimeSpan longest, LoopHealth health, TimeProvider time, ILogger logger)
 {
     private readonly Lock _gate = new();
+    private bool _troubled;
     private TimeSpan _pause;
     private DateTimeOffset _since;
+    private DateTimeOffset _endedAt;
 
     /// <summary>Until when the loop pauses; in the past when it does not.</summary>
     public DateTimeOffset Until { get; private set; }
@@ -31,9 +35,11 @@ internal sealed class LoopPause(
                 return Until - now;
             }
 
-            if (_pause == TimeSpan.Zero)
+            if (!_troubled)
             {
+                _troubled = true;
                 _since = now;
+                _pause = now - _endedAt < longest ? _pause : TimeSpan.Zero;
                 Log(reason);
             }
 
@@ -44,20 +50,20 @@ internal sealed class LoopPause(
         }
     }
 
-    /// <summary>It works: the next trouble begins with a short pause again.</summary>
+    /// <summary>It works. The next trouble begins with a short pause again, unless it comes soon.</summary>
     /// <returns>Whether it had paused.</returns>
     public bool End()
     {
         lock (_gate)
         {
-            if (_pause == TimeSpan.Zero)
+            if (!_troubled)
             {
                 return false;
             }
 
-            var trouble = time.GetUtcNow() - _since;
-            logger.LogInformation("Resuming {Loop} after {Trouble:0} s", loop, trouble.TotalSeconds);
-            _pause = TimeSpan.Zero;
+            _troubled = false;
+            _endedAt = time.GetUtcNow();
+            logger.LogInformation("Resuming {Loop} after {Trouble:0} s", loop, (_endedAt - _since).TotalSeconds);
             Until = default;
             health.Runs(loop);
             return true;

@@ -74,6 +74,7 @@ internal sealed class SupervisedSql<TRow, TState>
               next_attempt_at = CASE WHEN next_attempt_at IS NULL THEN NULL ELSE LEAST(next_attempt_at, $3) END
             WHERE id = $1 AND epoch = $2
             """;
+        SetAside = SetAsideOf(table);
         NextDue =
             $"""
             SELECT LEAST(
@@ -104,6 +105,8 @@ internal sealed class SupervisedSql<TRow, TState>
     public string Unanswered { get; }
 
     public string Release { get; }
+
+    public string SetAside { get; }
 
     public string NextDue { get; }
 
@@ -150,6 +153,17 @@ internal sealed class SupervisedSql<TRow, TState>
               AND $5 IS NOT NULL AND (looked_at IS NULL OR looked_at <= $5)))
           AND ($6 OR claimed_until IS NULL OR claimed_until <= $2)
         RETURNING {RowMap<TRow>.ColumnList}
+        """;
+
+    /// <summary>$1 id, $2 now, $3 worker, $4 waits by failures in a row, $5 to $7 the failure.</summary>
+    private static string SetAsideOf(string table) =>
+        $"""
+        UPDATE {table} SET attempts = attempts + 1, claimed_until = NULL, claimed_by = NULL,
+          next_attempt_at = $2 + ($4)[LEAST(attempts + 1, array_length($4, 1))],
+          last_error_code = $5, last_error = $6, last_error_fault = $7
+        WHERE id = $1 AND next_attempt_at IS NOT NULL
+          AND (claimed_until IS NULL OR claimed_until <= $2 OR claimed_by = $3)
+        RETURNING next_attempt_at
         """;
 
     public NpgsqlBatchCommand UpdateCommand(TRow before, TRow after)

@@ -281,6 +281,24 @@ public abstract class SupervisedStore<TRow, TState>(Database database, string ta
         await command.ExecuteNonQueryAsync(ct);
     }
 
+    /// <summary>Notes that a turn failed outside its step (the row could not be claimed, read or saved), with doubling
+    /// waits, unless another worker has the row. Writes only what every supervised table has and reads nothing of the
+    /// noun, so that it works for a row that cannot be read.</summary>
+    /// <returns>When it is tried next; null when it rests or another worker has it.</returns>
+    internal async Task<DateTimeOffset?> SetAsideAsync(string id, string worker, Failure failure, CancellationToken ct)
+    {
+        await database.Checkpoints.PassAsync("set-aside.before", ct);
+        await using var command = database.Source.CreateCommand(_sql.SetAside);
+        command.Parameters.Add(Text(id));
+        command.Parameters.Add(Moment(database.Now));
+        command.Parameters.Add(Text(worker));
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan[]> { TypedValue = Backoff.Waits() });
+        command.Parameters.Add(Text(failure.Code));
+        command.Parameters.Add(Text(failure.Message));
+        command.Parameters.Add(Text(StateNames<Fault>.Of(failure.Fault)));
+        return await command.ExecuteScalarAsync(ct) is DateTime next ? new DateTimeOffset(next) : null;
+    }
+
     /// <summary>What came of a step, with the moment noted if it makes a new version.</summary>
     internal Transition<TRow> Stamped(TRow before, Transition<TRow> transition) =>
         transition.After.Version == before.Version

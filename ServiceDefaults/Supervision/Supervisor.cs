@@ -2,6 +2,7 @@ using System.Linq.Expressions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace Cloud.ServiceDefaults.Supervision;
 
@@ -48,11 +49,12 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// by another worker is left alone until that claim runs out), nudges between processes wait for the sweep; nothing is
 /// lost. <i>Lease lost in a step</i>: the step is cancelled and the row looked at again. <i>PostgreSQL away, or
 /// refusing</i>: turns end without a trace, the loop pauses, doubling to 15 s, and goes on by itself; the health says
-/// so, the log once. <i>Clock skew</i> between processes: rows become due early or late by as much, and a nudge is
-/// served twice, or, if who served it died, at the row's own time; nothing depends on it for safety. <i>Newer
-/// replicas</i> in a rolling upgrade: rows in states that this code does not know are left to them. <i>Stop</i>: no
-/// new turns, steps are cancelled and waited for, claims are given back and the rows nudged, so another replica goes
-/// on at once. <i>kill -9</i>: as a crash.</para>
+/// so, the log once. <i>A row that cannot be claimed, read or saved</i>: noted in it as a failure of its step would be,
+/// with the same waits; where not even that can be written, as PostgreSQL refusing. <i>Clock skew</i> between
+/// processes: rows become due early or late by as much, and a nudge is served twice, or, if who served it died, at the
+/// row's own time; nothing depends on it for safety. <i>Newer replicas</i> in a rolling upgrade: rows in states that
+/// this code does not know are left to them. <i>Stop</i>: no new turns, steps are cancelled and waited for, claims are
+/// given back and the rows nudged, so another replica goes on at once. <i>kill -9</i>: as a crash.</para>
 /// </summary>
 public sealed class Supervisor<TRow, TState> : BackgroundService
     where TRow : SupervisedRow<TState>
@@ -169,7 +171,8 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
                         forgotten = false;
                     }
 
-                    if (_pause.End())
+                    // Unless one of the turns has begun a pause meanwhile.
+                    if (!_pause.IsActive && _pause.End())
                     {
                         _turn.WorksSince = _store.Now;
                     }
@@ -333,8 +336,8 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         }
         catch (Exception e)
         {
-            _logger.LogError(e, "Losing a turn of {Noun} {Id}; the row stays due", _store.Noun, item.Id);
-            end = new TurnEnd(HeldByOther: true);
+            _logger.LogError(e, "Losing a turn of {Noun} {Id}", _store.Noun, item.Id);
+            end = await SetAsideAsync(item, e, stopping);
         }
 
         if (end.HeldByOther)
@@ -350,6 +353,30 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
 
         LookAt(end.LookAt ?? DateTimeOffset.MaxValue);
         _pulse.Raise();
+    }
+
+    /// <summary>A turn failed outside its step: the trouble is the row's if that can be noted in it, and the loop's
+    /// if not.</summary>
+    private async Task<TurnEnd> SetAsideAsync(WorkItem item, Exception reason, CancellationToken stopping)
+    {
+        try
+        {
+            var next = await _store.SetAsideAsync(
+                item.Id, Turn<TRow, TState>.Worker, Failure.Of(reason), stopping);
+            return new TurnEnd(LookAt: next, HeldByOther: next is null);
+        }
+        catch (NpgsqlException e) when (!stopping.IsCancellationRequested)
+        {
+            _logger.LogWarning("{Noun} {Id} cannot be set aside either: {Reason}", _store.Noun, item.Id, e.Message);
+            PauseFor(reason);
+            return new TurnEnd(Again: item);
+        }
+        catch (Exception e)
+        {
+            // Stopping, or worse: the row is left as by a worker that died.
+            _logger.LogInformation("Leaving {Noun} {Id} as it is: {Reason}", _store.Noun, item.Id, e.Message);
+            return new TurnEnd(HeldByOther: true);
+        }
     }
 
     /// <summary>Another worker has the row and sees to it, unless it died: look once its lease must have run

@@ -40,7 +40,8 @@ internal sealed class Turn<TRow, TState>(
     /// <summary>How long giving a claim back may take when the turn itself was cancelled.</summary>
     private static readonly TimeSpan ReleaseWithin = TimeSpan.FromSeconds(2);
 
-    private static readonly string Worker = $"{Environment.MachineName}/{Environment.ProcessId}";
+    /// <summary>This process, as claims name it.</summary>
+    public static readonly string Worker = $"{Environment.MachineName}/{Environment.ProcessId}";
 
     private readonly TimeSpan _longestDeadline = Enum.GetValues<TState>().Max(s => rules.For(s).Deadline);
     private long _worksSince;

@@ -50,6 +50,68 @@ public sealed class Troubles
     }
 
     [Fact]
+    public async Task A_table_whose_every_claim_is_refused_is_tried_a_few_rows_at_a_time_and_ever_more_rarely()
+    {
+        const int StepsAtOnce = 4;
+        var seconds = 0;
+        await using var depot = await Depot.OpenAsync(Ct);
+        await depot.InsertSilentlyAsync(Parcel.To("due") with { NextAttemptAt = depot.Clock.GetUtcNow() }, Ct);
+        // More than one look fetches, so that there is always more to try at once.
+        await depot.ExecuteAsync(
+            """
+            CREATE TABLE more AS SELECT parcels.* FROM parcels, generate_series(1, 600);
+            UPDATE more SET id = 'more-' || ctid, address = 'more-' || ctid;
+            INSERT INTO parcels SELECT * FROM more
+            """,
+            Ct);
+        await depot.ExecuteAsync("ALTER TABLE parcels RENAME COLUMN claimed_by TO claimed_by_whom", Ct);
+        var process = await depot.StartAsync(Ct, limits: o => o.StepsAtOnce = StepsAtOnce);
+
+        await depot.TurnClockUntilAsync(() => Health(process).Paused.Count > 0, TimeSpan.FromMilliseconds(10), Ct);
+        await depot.TurnClockUntilAsync(() => ++seconds > 60, TimeSpan.FromSeconds(1), Ct);
+
+        // Pauses of 1, 2, 4, 8 and then 15 s: seven of them within a minute and a little more.
+        Assert.InRange(process.Faults.TimesPassed("claim.before"), 2 * StepsAtOnce, 8 * StepsAtOnce);
+        var paused = Assert.Single(Health(process).Paused, loop => loop.Name == "parcel");
+        Assert.Contains("claimed_by", paused.Reason, StringComparison.Ordinal);
+        await depot.ExecuteAsync("ALTER TABLE parcels RENAME COLUMN claimed_by_whom TO claimed_by", Ct);
+        await depot.TurnClockUntilAsync(process.DeliverAsync("after", Ct), TimeSpan.FromSeconds(1), Ct);
+        await depot.TurnClockUntilAsync(() => Health(process).Paused.Count == 0, TimeSpan.FromSeconds(1), Ct);
+    }
+
+    [Fact]
+    public async Task A_row_that_cannot_be_read_is_set_aside_with_its_reason_and_holds_nobody_up()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var broken = await depot.InsertSilentlyAsync(
+            Parcel.To("broken") with { NextAttemptAt = depot.Clock.GetUtcNow() }, Ct);
+        await depot.ExecuteAsync($"UPDATE parcels SET urgency = 'third-class' WHERE id = '{broken.Id}'", Ct);
+        var process = await depot.StartAsync(Ct);
+        await depot.TurnClockUntilAsync(() => FailuresAsync(3), TimeSpan.FromSeconds(1), Ct);
+
+        await process.DeliverAsync("beside it", Ct);
+        Assert.Empty(Health(process).Paused);
+        var (wait, reason) = (
+            (TimeSpan)(await ScalarAsync("next_attempt_at - looked_at"))!, (string)(await ScalarAsync("last_error"))!);
+        Assert.InRange(wait, TimeSpan.FromSeconds(2), Backoff.Longest);
+        Assert.Contains("third-class", reason, StringComparison.Ordinal);
+        Assert.Equal("UNEXPECTED", await ScalarAsync("last_error_code"));
+
+        await depot.ExecuteAsync($"UPDATE parcels SET urgency = 'first-class' WHERE id = '{broken.Id}'", Ct);
+        await depot.TurnClockUntilAsync(
+            process.UntilAsync(broken.Id, ParcelState.Delivered, Ct), TimeSpan.FromSeconds(10), Ct);
+
+        async Task<bool> FailuresAsync(int least) => (int)(await ScalarAsync("attempts"))! >= least;
+
+        async Task<object?> ScalarAsync(string what)
+        {
+            await using var command = depot.Source.CreateCommand(
+                $"SELECT {what} FROM parcels WHERE id = '{broken.Id}'");
+            return await command.ExecuteScalarAsync(Ct);
+        }
+    }
+
+    [Fact]
     public async Task A_loop_that_is_stopped_before_it_could_begin_ends_without_a_word()
     {
         var admin = await PostgresServer.AdminConnectionStringAsync(Ct);
