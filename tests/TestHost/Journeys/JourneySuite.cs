@@ -72,17 +72,17 @@ public abstract class JourneySuite<TWorld>(JourneyStage<TWorld> stage, ITestOutp
     private static bool IsCall(string place) =>
         IsOfTurn(place) && place.Contains(": call.", StringComparison.Ordinal);
 
-    /// <summary>Lives every journey once per fault. A place that several journeys of a noun pass is met by each when
-    /// the fault is a crash, by one of them otherwise.</summary>
+    /// <summary>Lives every journey once per fault. A place that several journeys of a noun pass is met by one of them:
+    /// it is the same line of the same rule in the same state.</summary>
     private async Task RunAllAsync(Func<Life, IEnumerable<Fault>> faultsOf)
     {
-        static bool IsEach(Fault fault) => fault.Kind is FaultKind.Crash or FaultKind.Twice;
         var started = Stopwatch.GetTimestamp();
         var learned = await stage.LearnAsync(Ct);
         var failures = new ConcurrentQueue<string>();
         var unreached = new ConcurrentQueue<string>();
         var faults = learned.SelectMany(l => faultsOf(l.Value).Select(fault => (l.Key, l.Value, fault)))
-            .DistinctBy(life => (life.Key.Noun, life.fault, Whose: IsEach(life.fault) ? life.Key : null)).ToList();
+            .DistinctBy(life => (life.Key.Noun, life.fault, Whose: life.fault.Place.Length == 0 ? life.Key : null))
+            .ToList();
         await Parallel.ForEachAsync(
             faults,
             new ParallelOptions { MaxDegreeOfParallelism = TWorld.LivesAtOnce, CancellationToken = Ct },
