@@ -12,6 +12,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.Cluster.V1;
 
@@ -91,10 +92,16 @@ public sealed class ClusterWorld : IAsyncLifetime
     }
 
     /// <summary>Another process of the service, on the same tables and keys.</summary>
-    public ServiceHost<ClusterService> Start(bool withRedis = true) =>
+    /// <param name="withRedis">Whether it has Redis.</param>
+    /// <param name="connectionsMax">Connections that it may have to PostgreSQL.</param>
+    public ServiceHost<ClusterService> Start(bool withRedis = true, int? connectionsMax = null) =>
         new(ServiceHostOptions.For(_database!, _redis).With(
             [new("DataProtection:KeysPath", Path.Combine(_files.Path, "keys")), Desk.Setting,
                 new("ConnectionStrings:redis", withRedis ? _redis.ConnectionString : ""),
+                new("ConnectionStrings:cloud-db", connectionsMax is { } max
+                    ? new NpgsqlConnectionStringBuilder(_database!.ConnectionString) { MaxPoolSize = max, Timeout = 5 }
+                        .ConnectionString
+                    : _database!.ConnectionString),
                 new("Logging:LogLevel:Default", "Warning"), new("Logging:LogLevel:Grpc", "None")]) with
             {
                 Configure = Configure,

@@ -97,7 +97,7 @@ public sealed class ClusterService(
                 // Those that are not begun there may go elsewhere when it was closed.
                 foreach (var waiting in await ClusterInstallationStore.UnderWayAsync(transaction, id, ct))
                     transaction.NudgeAfterCommit(new Nudge(ClusterInstallation.Noun, waiting));
-                return await views.OfAsync(row, ct);
+                return await ClusterViews.OfAsync(transaction, row, ct);
             },
             context.CancellationToken));
     }
@@ -129,7 +129,7 @@ public sealed class ClusterService(
                             ? before with { State = DeletionRequested }
                             : throw Forgetting.InUse(before, inside);
                     }, "deletion was asked for", ct);
-                return await views.OfAsync(row ?? throw Problem.NotFound(request.Name), ct);
+                return await ClusterViews.OfAsync(transaction, row ?? throw Problem.NotFound(request.Name), ct);
             },
             context.CancellationToken);
     }
@@ -163,7 +163,7 @@ public sealed class ClusterService(
                         ? before with { State = target }
                         : throw WrongState(before, verb, moves.Keys);
                 }, $"somebody asked to {verb} it", ct);
-                return await views.OfAsync(row ?? throw Problem.NotFound(name), ct);
+                return await ClusterViews.OfAsync(transaction, row ?? throw Problem.NotFound(name), ct);
             },
             context.CancellationToken);
     }

@@ -41,14 +41,17 @@ public sealed class ClusterStore(Database database)
         (await SelectAsync("WHERE uid = @uid AND delete_time IS NULL", new { uid }, ct)).SingleOrDefault();
 
     /// <summary>What was last seen of a cluster.</summary>
-    public async Task<Observation> ObservationAsync(string clusterId, CancellationToken ct) =>
-        (await ObservationsAsync([clusterId], ct)).GetValueOrDefault(clusterId, Observation.None);
+    public async Task<Observation> ObservationAsync(string clusterId, CancellationToken ct)
+    {
+        await using var connection = await Database.OpenAsync(ct);
+        return (await ObservationsAsync(connection, [clusterId], ct)).GetValueOrDefault(clusterId, Observation.None);
+    }
 
     /// <summary>What was last seen of clusters, by id; those that nobody looked at are missing.</summary>
-    public async Task<IReadOnlyDictionary<string, Observation>> ObservationsAsync(
-        IReadOnlyList<string> clusterIds, CancellationToken ct)
+    public static async Task<IReadOnlyDictionary<string, Observation>> ObservationsAsync(
+        NpgsqlConnection connection, IReadOnlyList<string> clusterIds, CancellationToken ct)
     {
-        await using var command = Database.Source.CreateCommand(SelectObservation + "WHERE cluster_id = ANY ($1)");
+        await using var command = new NpgsqlCommand(SelectObservation + "WHERE cluster_id = ANY ($1)", connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. clusterIds] });
         return await ReadObservationsAsync(command, ct);
     }
@@ -91,10 +94,9 @@ public sealed class ClusterStore(Database database)
             why, token), ct);
 
     /// <summary>How many installations each cluster has, those being created or deleted included.</summary>
-    public async Task<IReadOnlyDictionary<string, int>> InstallationCountsAsync(
-        IReadOnlyList<string> clusterIds, CancellationToken ct)
+    public static async Task<IReadOnlyDictionary<string, int>> InstallationCountsAsync(
+        NpgsqlConnection connection, IReadOnlyList<string> clusterIds, CancellationToken ct)
     {
-        await using var connection = await Database.OpenAsync(ct);
         var counts = await connection.QueryAsync<(string Id, int Count)>(new CommandDefinition(
             """
             SELECT cluster_id, count(*)::int FROM (

@@ -68,10 +68,10 @@ public sealed class PlacementStore(Database database)
     }
 
     /// <summary>As above, outside of a decision.</summary>
-    public async Task<IReadOnlyDictionary<string, Reserved>> ReservedAsync(
-        IReadOnlyList<string> clusterIds, CancellationToken ct)
+    public static async Task<IReadOnlyDictionary<string, Reserved>> ReservedAsync(
+        NpgsqlConnection connection, IReadOnlyList<string> clusterIds, CancellationToken ct)
     {
-        await using var command = database.Source.CreateCommand(SumSql("WHERE cluster_id = ANY ($1)"));
+        await using var command = new NpgsqlCommand(SumSql("WHERE cluster_id = ANY ($1)"), connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. clusterIds] });
         return await ReadSumsAsync(command, ct);
     }

@@ -56,6 +56,28 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
     }
 
     [Fact]
+    public async Task More_changes_at_once_than_there_are_connections_take_turns()
+    {
+        var imported = await world.ImportAsync("large", Ct);
+        await world.ClusterUntilAsync(imported.Name, c => c.State == "stable", Ct);
+        await using var small = world.Start(connectionsMax: 6);
+        var client = new ClusterService.ClusterServiceClient(small.Channel);
+
+        var changed = await Task.WhenAll(Enumerable.Range(0, 30).Select(n => client.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Cluster { Name = imported.Name, UtilizationThresholdPercent = 50 + n },
+                UpdateMask = new() { Paths = { "utilization_threshold_percent" } },
+                RequestId = $"at-once-{n}",
+            },
+            cancellationToken: Ct).ResponseAsync));
+
+        Assert.Equal(
+            Enumerable.Range(50, 30), changed.Select(c => c.UtilizationThresholdPercent).Order());
+        Assert.All(changed, c => Assert.Equal(8, c.Capacity.Nodes));
+    }
+
+    [Fact]
     public async Task A_kubeconfig_that_is_only_checked_leaves_nothing()
     {
         var checkedOnly = await world.Clusters.ImportClusterAsync(
