@@ -365,7 +365,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
                 item.Id, Turn<TRow, TState>.Worker, Failure.Of(reason), stopping);
             return new TurnEnd(LookAt: next, HeldByOther: next is null);
         }
-        catch (NpgsqlException e) when (!stopping.IsCancellationRequested)
+        catch (Exception e) when (e is NpgsqlException or TimeoutException && !stopping.IsCancellationRequested)
         {
             _logger.LogWarning("{Noun} {Id} cannot be set aside either: {Reason}", _store.Noun, item.Id, e.Message);
             PauseFor(reason);

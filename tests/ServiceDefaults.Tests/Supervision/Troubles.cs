@@ -71,6 +71,7 @@ public sealed class Troubles
             await process.Faults.PassedAsync("set-aside.before", round * StepsAtOnce, Ct);
             while (Health(process).Paused.Count == 0)
             {
+                Ct.ThrowIfCancellationRequested();
                 await Task.Yield();
             }
 
