@@ -52,11 +52,16 @@ internal sealed class LoopPause(
 
     /// <summary>It works. The next trouble begins with a short pause again, unless it comes soon.</summary>
     /// <returns>Whether it had paused.</returns>
-    public bool End()
+    public bool End() => EndAt(DateTimeOffset.MaxValue);
+
+    /// <summary>As <see cref="End"/>, unless work that runs beside the loop has begun a pause meanwhile.</summary>
+    public bool EndIfOver() => EndAt(time.GetUtcNow());
+
+    private bool EndAt(DateTimeOffset latest)
     {
         lock (_gate)
         {
-            if (!_troubled)
+            if (!_troubled || Until > latest)
             {
                 return false;
             }

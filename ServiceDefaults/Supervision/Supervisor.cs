@@ -171,8 +171,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
                         forgotten = false;
                     }
 
-                    // Unless one of the turns has begun a pause meanwhile.
-                    if (!_pause.IsActive && _pause.End())
+                    if (_pause.EndIfOver())
                     {
                         _turn.WorksSince = _store.Now;
                     }
@@ -223,7 +222,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     private async Task StartWhatIsDueAsync(CancellationToken stopping)
     {
         StartTurns(stopping);
-        while (MustLook())
+        while (!_pause.IsActive && MustLook())
         {
             await LookAsync(stopping);
             StartTurns(stopping);
@@ -296,7 +295,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
 
     private void StartTurns(CancellationToken stopping)
     {
-        while (_queue.TryTake(out var item))
+        while (!_pause.IsActive && _queue.TryTake(out var item))
         {
             var taken = item;
             var turn = Task.Run(() => TakeTurnAsync(taken, stopping), stopping);

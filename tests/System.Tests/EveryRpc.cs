@@ -10,8 +10,7 @@ using Xunit;
 namespace Cloud.System.Tests;
 
 /// <summary>Every RPC there is, called with an empty message: an answer, or an error that says what is wrong.</summary>
-[Collection(TheWorld.Name)]
-public sealed class EveryRpc(RunningWorld world)
+public sealed class EveryRpc(RunningWorld world) : Story(world)
 {
     private static readonly (int Port, FileDescriptor[] Files)[] Services =
     [
@@ -34,19 +33,18 @@ public sealed class EveryRpc(RunningWorld world)
             method.Name,
             Marshallers.Create(bytes => bytes, bytes => bytes),
             Marshallers.Create(bytes => bytes, bytes => bytes));
-        var invoker = world.Channel(port).CreateCallInvoker();
-        var token = TestContext.Current.CancellationToken;
+        var invoker = World.Channel(port).CreateCallInvoker();
         try
         {
             if (method.IsServerStreaming)
             {
                 using var stream = invoker.AsyncServerStreamingCall(
-                    call, null, new CallOptions(cancellationToken: token), []);
+                    call, null, new CallOptions(cancellationToken: Token), []);
                 await stream.ResponseHeadersAsync;
             }
             else
             {
-                var answer = await invoker.AsyncUnaryCall(call, null, new CallOptions(cancellationToken: token), []);
+                var answer = await invoker.AsyncUnaryCall(call, null, new CallOptions(cancellationToken: Token), []);
                 Assert.NotNull(method.OutputType.Parser.ParseFrom(answer));
             }
         }

@@ -10,15 +10,13 @@ internal static class Following
     public static async Task<Installation> UntilAsync(
         this RunningWorld world, Installation installation, string state, CancellationToken ct)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(TimeSpan.FromMinutes(2));
         var filter = new InstallationFilter { DnsName = installation.DnsNames[0], ShowDeleted = true };
         using var stream = world.Installations.WatchInstallations(
-            new() { Filter = filter }, cancellationToken: limit.Token);
+            new() { Filter = filter }, cancellationToken: ct);
         var seen = new List<string>();
         try
         {
-            await foreach (var message in stream.ResponseStream.ReadAllAsync(limit.Token))
+            await foreach (var message in stream.ResponseStream.ReadAllAsync(ct))
             {
                 if (message.Kind is WatchKind.Snapshot or WatchKind.Change
                     && message.Installation.Name == installation.Name)
@@ -31,7 +29,7 @@ internal static class Following
                 }
             }
         }
-        catch (Exception e) when (limit.IsCancellationRequested)
+        catch (Exception e) when (ct.IsCancellationRequested)
         {
             throw new TimeoutException(
                 $"{installation.Name} never became {state}; it was {string.Join(", ", seen)}.", e);

@@ -14,8 +14,7 @@ namespace Cloud.System.Tests;
 
 /// <summary>Every replica of every service is stopped and started in turn while customers work. The clients here do
 /// what README.md calls normal retries, and nothing more: any other error fails the story.</summary>
-[Collection(TheWorld.Name)]
-public sealed class RollingRestart(RunningWorld world)
+public sealed class RollingRestart(RunningWorld world) : Story(world)
 {
     private const int Customers = 3;
 
@@ -28,8 +27,6 @@ public sealed class RollingRestart(RunningWorld world)
         ("database-pool", "Cloud.DatabasePool.dll"),
         ("metrics", "Cloud.Metrics.dll"),
     ];
-
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task No_client_with_normal_retries_sees_that_every_replica_is_restarted()
@@ -50,7 +47,7 @@ public sealed class RollingRestart(RunningWorld world)
 
         foreach (var (name, program) in Services)
         {
-            foreach (var replica in world.Processes(program))
+            foreach (var replica in World.Processes(program))
             {
                 await RestartAsync(name, program, replica);
             }
@@ -65,7 +62,7 @@ public sealed class RollingRestart(RunningWorld world)
 
     private async Task RestartAsync(string service, string program, int process)
     {
-        var replicas = await world.ReplicasAsync(service, Token);
+        var replicas = await World.ReplicasAsync(service, Token);
         Assert.Equal(2, replicas.Count);
         using var stopping = Process.GetProcessById(process);
         using (var terminating = Process.Start("kill", ["-TERM", process.ToString(CultureInfo.InvariantCulture)]))
@@ -79,7 +76,7 @@ public sealed class RollingRestart(RunningWorld world)
             await ReadyAsync(replica);
         }
 
-        Assert.Equal(2, world.Processes(program).Count);
+        Assert.Equal(2, World.Processes(program).Count);
     }
 
     private async Task ReadyAsync(Uri replica)
@@ -88,7 +85,7 @@ public sealed class RollingRestart(RunningWorld world)
         {
             try
             {
-                using var answer = await world.Browser.GetAsync(new Uri(replica, "/health/ready"), Token);
+                using var answer = await World.Browser.GetAsync(new Uri(replica, "/health/ready"), Token);
                 if (answer.StatusCode == HttpStatusCode.OK)
                 {
                     return;
@@ -217,6 +214,6 @@ public sealed class RollingRestart(RunningWorld world)
     }
 
     private GrpcChannel Channel(int port) => GrpcChannel.ForAddress(
-        $"http://{world.Channel(port).Target}",
+        $"http://{World.Channel(port).Target}",
         new GrpcChannelOptions { ServiceConfig = NormalRetries.Config });
 }

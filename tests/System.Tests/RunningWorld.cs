@@ -47,6 +47,15 @@ public sealed class RunningWorld : IAsyncLifetime
         }
     }
 
+    /// <summary>Everything the world keeps.</summary>
+    public string StatePath => World.StatePath;
+
+    /// <summary>What the AppHost has printed so far.</summary>
+    public string Output => World.Output;
+
+    /// <summary>Whether the AppHost is gone, which no story can survive.</summary>
+    public bool HasEnded => World.Ended.IsCompleted;
+
     public GrpcChannel Channel(int port) => World.Channel(port);
 
     /// <summary>The ids of this world's processes whose command line contains a text.</summary>
@@ -55,7 +64,7 @@ public sealed class RunningWorld : IAsyncLifetime
     /// <summary>Where each replica of a service answers over HTTP, as Prometheus is told.</summary>
     public async Task<IReadOnlyList<Uri>> ReplicasAsync(string service, CancellationToken ct)
     {
-        var path = Path.Combine(World.StatePath, "prometheus", "targets.json");
+        var path = Path.Combine(StatePath, "prometheus", "targets.json");
         var targets = JsonNode.Parse(await File.ReadAllTextAsync(path, ct))!.AsArray();
         return [.. targets
             .Where(target => target!["labels"]!["service"]!.GetValue<string>() == service)

@@ -8,15 +8,12 @@ using Xunit;
 namespace Cloud.System.Tests;
 
 /// <summary>What the cloud is for, seen from outside with every part running.</summary>
-[Collection(TheWorld.Name)]
-public sealed class WorkspaceStories(RunningWorld world)
+public sealed class WorkspaceStories(RunningWorld world) : Story(world)
 {
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
-
     [Fact]
     public async Task The_first_workspace_answers_with_its_database_checked()
     {
-        var (status, page) = await world.VisitAsync("hello.localhost", Token);
+        var (status, page) = await World.VisitAsync("hello.localhost", Token);
 
         Assert.Equal(200, status);
         Assert.Contains("hello.localhost", page, StringComparison.Ordinal);
@@ -27,62 +24,62 @@ public sealed class WorkspaceStories(RunningWorld world)
     public async Task A_workspace_lives_its_whole_life_and_leaves_nothing_behind()
     {
         var made = await CreateAsync("life", "1000users", "10.1.0");
-        var stable = await world.UntilAsync(made, "stable", Token);
-        Assert.Equal(200, (await world.VisitAsync("life.localhost", Token)).Status);
+        var stable = await World.UntilAsync(made, "stable", Token);
+        Assert.Equal(200, (await World.VisitAsync("life.localhost", Token)).Status);
 
-        await world.Installations.UpdateInstallationAsync(
+        await World.Installations.UpdateInstallationAsync(
             new()
             {
                 Installation = new() { Name = made.Name, Version = "10.2.0", Etag = stable.Etag },
                 UpdateMask = new() { Paths = { "version" } },
             },
             cancellationToken: Token);
-        await world.UntilAsync(made, "stable", Token);
-        Assert.Contains("10.2.0", (await world.VisitAsync("life.localhost", Token)).Page, StringComparison.Ordinal);
+        await World.UntilAsync(made, "stable", Token);
+        Assert.Contains("10.2.0", (await World.VisitAsync("life.localhost", Token)).Page, StringComparison.Ordinal);
 
-        await world.Installations.HibernateInstallationAsync(new() { Name = made.Name }, cancellationToken: Token);
-        await world.UntilAsync(made, "hibernating", Token);
-        Assert.Equal(410, (await world.VisitAsync("life.localhost", Token)).Status);
+        await World.Installations.HibernateInstallationAsync(new() { Name = made.Name }, cancellationToken: Token);
+        await World.UntilAsync(made, "hibernating", Token);
+        Assert.Equal(410, (await World.VisitAsync("life.localhost", Token)).Status);
 
-        await world.Installations.WakeUpInstallationAsync(new() { Name = made.Name }, cancellationToken: Token);
-        await world.UntilAsync(made, "stable", Token);
-        Assert.Equal(200, (await world.VisitAsync("life.localhost", Token)).Status);
+        await World.Installations.WakeUpInstallationAsync(new() { Name = made.Name }, cancellationToken: Token);
+        await World.UntilAsync(made, "stable", Token);
+        Assert.Equal(200, (await World.VisitAsync("life.localhost", Token)).Status);
 
-        await world.Installations.DeleteInstallationAsync(
+        await World.Installations.DeleteInstallationAsync(
             new() { Name = made.Name, PendingTime = Duration.FromTimeSpan(TimeSpan.FromHours(1)) },
             cancellationToken: Token);
-        await world.UntilAsync(made, "deletion-pending", Token);
-        await world.Installations.CancelInstallationDeletionAsync(new() { Name = made.Name }, cancellationToken: Token);
-        var back = await world.UntilAsync(made, "stable", Token);
+        await World.UntilAsync(made, "deletion-pending", Token);
+        await World.Installations.CancelInstallationDeletionAsync(new() { Name = made.Name }, cancellationToken: Token);
+        var back = await World.UntilAsync(made, "stable", Token);
         Assert.Null(back.PurgeTime);
 
-        await world.Installations.DeleteInstallationAsync(
+        await World.Installations.DeleteInstallationAsync(
             new() { Name = made.Name, PendingTime = new(), Force = true }, cancellationToken: Token);
-        await world.UntilAsync(made, "deleted", Token);
+        await World.UntilAsync(made, "deleted", Token);
         await AssertGoneAsync(made);
-        Assert.Equal(404, (await world.VisitAsync("life.localhost", Token)).Status);
+        Assert.Equal(404, (await World.VisitAsync("life.localhost", Token)).Status);
     }
 
     [Fact]
     public async Task What_is_deleted_by_hand_in_the_cluster_comes_back()
     {
         var made = await CreateAsync("heal", "miniSingleton", "10.1.0");
-        var stable = await world.UntilAsync(made, "stable", Token);
+        var stable = await World.UntilAsync(made, "stable", Token);
         var id = made.Name.Split('/')[1];
-        var cluster = (await world.Clusters.GetClusterAsync(
+        var cluster = (await World.Clusters.GetClusterAsync(
             new() { Name = stable.Cluster }, cancellationToken: Token)).DisplayName;
 
-        await world.KubernetesAsync(
+        await World.KubernetesAsync(
             HttpMethod.Delete, cluster, $"/apis/apps/v1/namespaces/{id}/deployments/mm-{id[..4]}", Token);
         await AnswersAsync("heal.localhost");
 
-        await world.KubernetesAsync(HttpMethod.Delete, cluster, $"/api/v1/namespaces/{id}", Token);
+        await World.KubernetesAsync(HttpMethod.Delete, cluster, $"/api/v1/namespaces/{id}", Token);
         await AnswersAsync("heal.localhost");
-        await world.UntilAsync(made, "stable", Token);
+        await World.UntilAsync(made, "stable", Token);
 
-        await world.Installations.DeleteInstallationAsync(
+        await World.Installations.DeleteInstallationAsync(
             new() { Name = made.Name, PendingTime = new(), Force = true }, cancellationToken: Token);
-        await world.UntilAsync(made, "deleted", Token);
+        await World.UntilAsync(made, "deleted", Token);
         await AssertGoneAsync(made);
     }
 
@@ -92,7 +89,7 @@ public sealed class WorkspaceStories(RunningWorld world)
         const int count = 50;
         var labels = Enumerable.Range(0, count).Select(i => $"kill{i}").ToList();
         var asked = labels.Select(label => CreateAsync(label, "miniSingleton", "10.1.0")).ToList();
-        var replicas = world.Processes("Cloud.Installation");
+        var replicas = World.Processes("Cloud.Installation");
         Assert.Equal(2, replicas.Count);
         await Task.WhenAll(asked.Take(count / 2));
         WorldProcesses.Kill(replicas[0]);
@@ -110,15 +107,15 @@ public sealed class WorkspaceStories(RunningWorld world)
         {
             var id = installation.Name.Split('/')[1];
             Assert.Single(namespaces, name => name == id);
-            Assert.Equal(2, (await world.TracesInPostgresAsync(id, Token)).Count);
+            Assert.Equal(2, (await World.TracesInPostgresAsync(id, Token)).Count);
             await AssertFeedIsWholeAsync(installation);
         }
 
-        await Task.WhenAll(made.Select(i => world.Installations.DeleteInstallationAsync(
+        await Task.WhenAll(made.Select(i => World.Installations.DeleteInstallationAsync(
             new() { Name = i.Name, PendingTime = new(), Force = true }, cancellationToken: Token).ResponseAsync));
         foreach (var installation in made)
         {
-            await world.UntilAsync(installation, "deleted", Token);
+            await World.UntilAsync(installation, "deleted", Token);
         }
     }
 
@@ -135,7 +132,7 @@ public sealed class WorkspaceStories(RunningWorld world)
         {
             try
             {
-                return await world.Installations.CreateInstallationAsync(request, cancellationToken: Token);
+                return await World.Installations.CreateInstallationAsync(request, cancellationToken: Token);
             }
             catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable)
             {
@@ -150,7 +147,7 @@ public sealed class WorkspaceStories(RunningWorld world)
         {
             try
             {
-                await world.UntilAsync(installation, "stable", Token);
+                await World.UntilAsync(installation, "stable", Token);
                 return;
             }
             catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable or StatusCode.Internal)
@@ -163,11 +160,9 @@ public sealed class WorkspaceStories(RunningWorld world)
 
     private async Task AnswersAsync(string host)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        limit.CancelAfter(TimeSpan.FromMinutes(1));
-        while ((await world.VisitAsync(host, limit.Token)).Status != 200)
+        while ((await World.VisitAsync(host, Token)).Status != 200)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, limit.Token);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
         }
     }
 
@@ -175,7 +170,7 @@ public sealed class WorkspaceStories(RunningWorld world)
     {
         var id = installation.Name.Split('/')[1];
         Assert.DoesNotContain(id, await NamespacesAsync());
-        Assert.Empty(await world.TracesInPostgresAsync(id, Token));
+        Assert.Empty(await World.TracesInPostgresAsync(id, Token));
     }
 
     private async Task<List<string>> NamespacesAsync()
@@ -183,7 +178,7 @@ public sealed class WorkspaceStories(RunningWorld world)
         var found = new List<string>();
         foreach (var cluster in new[] { "local-a", "local-b" })
         {
-            var list = await world.KubernetesAsync(HttpMethod.Get, cluster, "/api/v1/namespaces", Token);
+            var list = await World.KubernetesAsync(HttpMethod.Get, cluster, "/api/v1/namespaces", Token);
             found.AddRange(list["items"]!.AsArray().Select(item => item!["metadata"]!["name"]!.GetValue<string>()));
         }
 
@@ -194,15 +189,19 @@ public sealed class WorkspaceStories(RunningWorld world)
     private async Task AssertFeedIsWholeAsync(Installation installation)
     {
         var request = new ListEventsRequest { Filter = new() { Resource = installation.Name }, Ascending = true };
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        limit.CancelAfter(TimeSpan.FromMinutes(1));
         List<Event> moves;
-        do
+        while (true)
         {
-            var page = await world.Events.ListEventsAsync(request, cancellationToken: limit.Token);
+            var page = await World.Events.ListEventsAsync(request, cancellationToken: Token);
             moves = [.. page.Events.Where(e => e.OldState != e.NewState)];
+            if (moves is [.., { NewState: "stable" }])
+            {
+                break;
+            }
+
+            // The feed follows the rows by a moment.
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
         }
-        while (moves.Count == 0 || moves[^1].NewState != "stable"); // The feed follows the rows by a moment.
 
         Assert.Equal("", moves[0].OldState);
         Assert.All(moves.Zip(moves.Skip(1)), pair => Assert.Equal(pair.First.NewState, pair.Second.OldState));

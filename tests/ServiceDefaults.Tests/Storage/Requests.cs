@@ -3,6 +3,7 @@ using Cloud.Protos.Installation.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

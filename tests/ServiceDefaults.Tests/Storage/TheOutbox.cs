@@ -3,6 +3,7 @@ using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

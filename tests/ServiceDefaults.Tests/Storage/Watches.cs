@@ -6,6 +6,7 @@ using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;

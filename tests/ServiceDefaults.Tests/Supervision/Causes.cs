@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Npgsql;
 using Xunit;
 

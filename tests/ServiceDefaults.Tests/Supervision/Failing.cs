@@ -2,6 +2,7 @@ using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Grpc.Core;
 using Xunit;
 

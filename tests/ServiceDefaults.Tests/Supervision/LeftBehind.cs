@@ -1,6 +1,7 @@
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 

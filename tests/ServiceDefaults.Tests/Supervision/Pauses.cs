@@ -36,6 +36,17 @@ public sealed class Pauses
     }
 
     [Fact]
+    public void What_works_beside_new_trouble_does_not_end_its_pause()
+    {
+        var pause = _pause.Begin(new TimeoutException("no answer"));
+        Assert.False(_pause.EndIfOver());
+        Assert.Single(_health.Paused);
+        _clock.Advance(pause);
+        Assert.True(_pause.EndIfOver());
+        Assert.Empty(_health.Paused);
+    }
+
+    [Fact]
     public void Trouble_that_is_back_soon_is_the_same_trouble_and_later_a_new_one()
     {
         var seconds = Enumerable.Range(0, 3).Select(_ =>

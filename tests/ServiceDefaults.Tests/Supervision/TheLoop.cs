@@ -1,5 +1,6 @@
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
+using Cloud.TestHost;
 using Xunit;
 
 namespace Cloud.ServiceDefaults.Tests.Supervision;
