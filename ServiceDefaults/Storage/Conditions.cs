@@ -47,6 +47,19 @@ public sealed class Conditions
     public Conditions AnyOf(string column, IReadOnlyCollection<string> values) =>
         Add($"{column} = ANY (@any_{column})", $"any_{column}", values.Count == 0 ? null : values.ToArray());
 
+    /// <summary>The row is in one of these states; no restriction when there are none. They are written out, so that
+    /// each choice of states is planned for itself: there may be few in them or nearly all.</summary>
+    /// <exception cref="ArgumentException">Something else than the name of a state.</exception>
+    public Conditions InStates(IReadOnlyCollection<string> names)
+    {
+        if (names.FirstOrDefault(name => name.Any(c => !char.IsAsciiLetterLower(c) && c != '-')) is { } odd)
+        {
+            throw new ArgumentException($"'{odd}' is no name of a state.", nameof(names));
+        }
+
+        return AddUnless(names.Count == 0, $"state IN ('{string.Join("', '", names)}')");
+    }
+
     /// <summary>A page of a list by age, oldest first.</summary>
     /// <param name="after">Where the page before ended; null for the first.</param>
     /// <param name="limit">Rows at most.</param>

@@ -50,14 +50,17 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
 
     private const string GenerationSql = "UPDATE outbox_progress SET generation = $1 WHERE generation <> $1";
 
-    /// <summary>Leaves to another process what it deletes just now: two that delete the same rows in different orders
-    /// would end in a deadlock.</summary>
+    /// <summary>Looks at the oldest only, whatever their age. Leaves to another process what it deletes just now: two
+    /// that delete the same rows in different orders would end in a deadlock.</summary>
     private const string PruneSql =
         """
-        WITH old AS (
-            SELECT position, sequence FROM outbox
-            WHERE sequence <= LEAST($1, (SELECT last_sequence FROM outbox_progress) - $2) AND occurred_at < $3
-            ORDER BY sequence LIMIT $4 FOR UPDATE SKIP LOCKED
+        WITH oldest AS (
+            SELECT position, occurred_at FROM outbox
+            WHERE sequence <= LEAST($1, (SELECT last_sequence FROM outbox_progress) - $2)
+            ORDER BY sequence LIMIT $4
+        ), old AS (
+            SELECT outbox.position, outbox.sequence FROM oldest JOIN outbox ON outbox.position = oldest.position
+            WHERE oldest.occurred_at < $3 FOR UPDATE OF outbox SKIP LOCKED
         ), gone AS (
             DELETE FROM outbox USING old WHERE outbox.position = old.position RETURNING outbox.sequence
         ), marked AS (
@@ -71,7 +74,8 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     private const string ForgetRequestsSql =
         """
         WITH old AS (
-            SELECT method, request_id FROM request_ledger WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+            SELECT method, request_id FROM request_ledger
+            WHERE created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
         )
         DELETE FROM request_ledger USING old
         WHERE request_ledger.method = old.method AND request_ledger.request_id = old.request_id

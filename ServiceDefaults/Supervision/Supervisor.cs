@@ -438,7 +438,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     }
 
     /// <summary>Who goes first: the longest due, with a head start per point of priority.</summary>
-    private static string OrderBy(IRules<TRow, TState> rules)
+    internal static string OrderBy(IRules<TRow, TState> rules)
     {
         var urgent = Enum.GetValues<TState>().Where(s => rules.For(s).Priority != 0).ToArray();
         if (urgent.Length == 0)
@@ -451,7 +451,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
         return $"next_attempt_at - CASE state {string.Join(' ', cases)} ELSE interval '0 s' END";
     }
 
-    private static string ColumnOf(Expression<Func<TRow, string?>> property) =>
+    internal static string ColumnOf(Expression<Func<TRow, string?>> property) =>
         property.Body is MemberExpression { Member.Name: { } name }
             ? ColumnValues.NameOf(name)
             : throw new ArgumentException("BulkheadBy must be a plain property, like row => row.ClusterId.");

@@ -214,6 +214,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         breaches.AddRange(Outside.Clusters(all, await ClusterNamesAsync(ct), objects));
         breaches.AddRange(Outside.Databases(all, await _tables.CustomersAsync(ct)));
         breaches.AddRange(Outside.Rows(all, rows, await _tables.ReservationsAsync(ct)));
+        breaches.AddRange((await _tables.WrongSumsAsync(ct)).Select(wrong => new Breach("sums are kept", "", wrong)));
         breaches.AddRange(await Outside.IngressAsync(all, _world.Ingress, ct));
         breaches.AddRange(Logs.Quiet(_world.StatePath));
         return breaches;

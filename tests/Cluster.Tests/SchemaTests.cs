@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cloud.Clusters;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.TestHost;
@@ -14,10 +15,32 @@ public sealed class SchemaTests
         await using var database = await PostgresServer.DatabaseAsync(
             "cluster", (source, cut) => Migrations.RunAsync(source, typeof(ClusterService).Assembly, cut), ct);
         var schema = await SchemaDocument.OfAsync(database.ConnectionString, ct);
-        var path = Path.Combine(Repository.Root, "services", "Cluster", "Migrations", "schema.sql");
-        if (Environment.GetEnvironmentVariable("CLOUD_UPDATE_GOLDEN") == "1")
-            await File.WriteAllTextAsync(path, schema, ct);
-        else
-            Assert.Equal(schema, File.Exists(path) ? await File.ReadAllTextAsync(path, ct) : "");
+
+        Assert.Equal(await SchemaDocument.WrittenAsync("Cluster", schema, ct), schema);
+    }
+
+    [Fact]
+    public async Task What_is_reserved_is_summed_up_however_reservations_change()
+    {
+        const string one =
+            "INSERT INTO reservations VALUES ('{0}', '{1}', '100users', '{2}', 250, 1024, 2, 'a test', now())";
+        var ct = TestContext.Current.CancellationToken;
+        await using var database = await PostgresServer.DatabaseAsync(
+            "cluster", (source, cut) => Migrations.RunAsync(source, typeof(ClusterService).Assembly, cut), ct);
+
+        Assert.Empty(await KeptSums.WrongAfterAsync(
+            database, "cluster",
+            [
+                One("a", "here", "multitenant"), One("b", "here", "isolated"), One("c", "there", "multitenant"),
+                "UPDATE reservations SET cpu_millis = 500, memory_bytes = 10, pods = 4 WHERE installation_id = 'a'",
+                "UPDATE reservations SET cluster_id = 'there' WHERE installation_id <> 'c'",
+                "UPDATE reservations SET reason = 'another'",
+                "DELETE FROM reservations WHERE installation_id = 'b'",
+                "DELETE FROM reservations",
+            ],
+            ct));
+
+        string One(string id, string cluster, string affinity) =>
+            string.Format(CultureInfo.InvariantCulture, one, id, cluster, affinity);
     }
 }

@@ -37,7 +37,7 @@ public sealed class DocumentTests(PoolWorld world) : IClassFixture<PoolWorld>
     {
         var schema = await SchemaDocument.OfAsync(world.OwnConnectionString, Ct);
 
-        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Service, "Migrations", "schema.sql"), Ct), schema);
+        Assert.Equal(await SchemaDocument.WrittenAsync("DatabasePool", schema, Ct), schema);
     }
 
     [Fact]

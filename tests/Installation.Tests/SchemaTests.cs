@@ -15,8 +15,7 @@ public sealed class SchemaTests
             (source, cut) => Migrations.RunAsync(source, typeof(InstallationRules).Assembly, cut),
             ct);
         var schema = await SchemaDocument.OfAsync(database.ConnectionString, ct);
-        var path = Path.Combine(Repository.Root, "services", "Installation", "Migrations", "schema.sql");
-        var document = File.Exists(path) ? await File.ReadAllTextAsync(path, ct) : "";
-        Assert.True(document == schema, $"Put this into {path}:\n{schema}");
+
+        Assert.Equal(await SchemaDocument.WrittenAsync("Installation", schema, ct), schema);
     }
 }

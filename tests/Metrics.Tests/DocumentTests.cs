@@ -32,10 +32,8 @@ public sealed class DocumentTests(FeedWorld world) : IClassFixture<FeedWorld>
     public async Task The_schema_document_is_all_migrations_added_up()
     {
         var ct = TestContext.Current.CancellationToken;
-        var file = Path.Combine(Repository.Root, "services", "Metrics", "Migrations", "schema.sql");
-
         var schema = await SchemaDocument.OfAsync(world.OwnConnectionString, ct);
 
-        Assert.Equal(await File.ReadAllTextAsync(file, ct), schema);
+        Assert.Equal(await SchemaDocument.WrittenAsync("Metrics", schema, ct), schema);
     }
 }

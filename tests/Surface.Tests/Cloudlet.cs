@@ -31,8 +31,14 @@ public sealed class Cloudlet : IAsyncLifetime
     private readonly RedisServer _redis = new();
     private readonly Dictionary<string, TestDatabase> _databases = [];
     private readonly Dictionary<string, ChannelBase> _channels = [];
-    private readonly List<IAsyncDisposable> _services = [];
+    private readonly Dictionary<string, IReplica> _services = [];
     private readonly ErrorLog _log = new();
+
+    /// <summary>Makes a service's new database ready, before the service starts.</summary>
+    public Func<string, TestDatabase, CancellationToken, Task> Furnish { get; init; } = (_, _, _) => Task.CompletedTask;
+
+    /// <summary>Last word on the container of a service.</summary>
+    public Action<IServiceCollection> Configure { get; init; } = _ => { };
 
     /// <summary>What the services logged as errors.</summary>
     public IReadOnlyCollection<string> Errors => _log.Entries;
@@ -49,7 +55,7 @@ public sealed class Cloudlet : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var service in Enumerable.Reverse(_services))
+        foreach (var service in _services.Values.Reverse())
         {
             await service.DisposeAsync();
         }
@@ -75,6 +81,9 @@ public sealed class Cloudlet : IAsyncLifetime
 
     public IEnumerable<string> Hosts => _channels.Keys;
 
+    /// <summary>The container of a service.</summary>
+    public IServiceProvider Services(string host) => _services[host].Services;
+
     private async Task<IEnumerable<KeyValuePair<string, string?>>> StartAsync<TProgram>(
         string host, string schema, IEnumerable<KeyValuePair<string, string?>> peers, CancellationToken ct)
         where TProgram : class
@@ -82,6 +91,7 @@ public sealed class Cloudlet : IAsyncLifetime
         var database = await PostgresServer.DatabaseAsync(
             schema, (source, token) => Migrations.RunAsync(source, typeof(TProgram).Assembly, token), ct);
         _databases[host] = database;
+        await Furnish(host, database, ct);
         var options = ServiceHostOptions.For(database, _redis).With(peers).With(
             [
                 new("Logging:LogLevel:Default", "Error"), new("Logging:LogLevel:Cloud", "Error"),
@@ -95,10 +105,12 @@ public sealed class Cloudlet : IAsyncLifetime
                 {
                     services.Remove(loop);
                 }
+
+                Configure(services);
             },
         };
         var service = new ServiceHost<TProgram>(options);
-        _services.Add(service);
+        _services[host] = service;
         var address = service.AsPeer(schema.Replace('_', '-'));
         await service.Services.GetRequiredService<SchemaGate>().ReadyAsync(ct);
         _channels[host] = service.Channel;

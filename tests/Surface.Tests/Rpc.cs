@@ -61,8 +61,10 @@ internal sealed record Rpc(MethodDescriptor Method)
                 Method.OutputType.Parser.ParseFrom(call.ResponseStream.Current);
             }
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.Cancelled && hangUp.IsCancellationRequested)
+        catch (RpcException e) when (
+            e.StatusCode is StatusCode.Cancelled or StatusCode.Unavailable && hangUp.IsCancellationRequested)
         {
+            // How an in-memory connection ends that was cut by its caller depends on who noticed first.
             ct.ThrowIfCancellationRequested();
         }
     }

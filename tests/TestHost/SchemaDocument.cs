@@ -42,6 +42,18 @@ public static class SchemaDocument
         ORDER BY indexrelid::regclass::text
         """;
 
+    private const string Triggers =
+        """
+        SELECT replace(pg_get_triggerdef(oid), current_schema() || '.', '') || ';' FROM pg_trigger
+        WHERE tgrelid = $1 AND NOT tgisinternal ORDER BY tgname
+        """;
+
+    private const string Functions =
+        """
+        SELECT replace(pg_get_functiondef(oid), current_schema() || '.', '') || ';' FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace ORDER BY proname
+        """;
+
     /// <summary>The text of the schema that the connection string's role works in.</summary>
     public static async Task<string> OfAsync(string connectionString, CancellationToken ct)
     {
@@ -54,13 +66,35 @@ public static class SchemaDocument
                 .Concat(await TextsAsync(source, Constraints, table, ct));
             text.Append(
                 "\nCREATE TABLE ").Append(name).Append(" (\n    ").AppendJoin(",\n    ", members).Append("\n);\n");
-            foreach (var index in await TextsAsync(source, Indexes, table, ct))
+            foreach (var definition in (await TextsAsync(source, Indexes, table, ct))
+                .Concat(await TextsAsync(source, Triggers, table, ct)))
             {
-                text.Append(index).Append('\n');
+                text.Append(definition).Append('\n');
             }
         }
 
+        foreach (var function in await TextsAsync(source, Functions, null, ct))
+        {
+            text.Append('\n').Append(function).Append('\n');
+        }
+
         return text.ToString();
+    }
+
+    /// <summary>What stands beside a service's migrations; with <c>CLOUD_UPDATE_GOLDEN=1</c> the schema is written
+    /// there first.</summary>
+    /// <param name="service">Its folder.</param>
+    /// <param name="schema">As it is.</param>
+    /// <param name="ct">Cuts it short.</param>
+    public static async Task<string> WrittenAsync(string service, string schema, CancellationToken ct)
+    {
+        var path = Path.Combine(Repository.Root, "services", service, "Migrations", "schema.sql");
+        if (Environment.GetEnvironmentVariable("CLOUD_UPDATE_GOLDEN") == "1")
+        {
+            await File.WriteAllTextAsync(path, schema, ct);
+        }
+
+        return await File.ReadAllTextAsync(path, ct);
     }
 
     private static async Task<IReadOnlyList<(uint Oid, string Name)>> TablesAsync(
@@ -78,10 +112,14 @@ public static class SchemaDocument
     }
 
     private static async Task<IReadOnlyList<string>> TextsAsync(
-        NpgsqlDataSource source, string sql, uint table, CancellationToken ct)
+        NpgsqlDataSource source, string sql, uint? table, CancellationToken ct)
     {
         await using var command = source.CreateCommand(sql);
-        command.Parameters.Add(new NpgsqlParameter { Value = table, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Oid });
+        if (table is not null)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = table, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Oid });
+        }
+
         await using var reader = await command.ExecuteReaderAsync(ct);
         var texts = new List<string>();
         while (await reader.ReadAsync(ct))

@@ -25,7 +25,7 @@ public sealed class ClusterInstallationStore(Database database)
             new Conditions()
                 .Equal("installation_id", filter.InstallationId)
                 .Equal("cluster_id", filter.ClusterId)
-                .AnyOf("state", filter.States)
+                .InStates(filter.States)
                 .AddUnless(filter.DeletedToo, "delete_time IS NULL"),
             after, limit, ct);
 
@@ -51,7 +51,8 @@ public sealed class ClusterInstallationStore(Database database)
     /// <summary>Those of a cluster that are at rest as wanted: what is compared with the cluster's real
     /// objects.</summary>
     public Task<IReadOnlyList<ClusterInstallation>> StableAsync(string clusterId, CancellationToken ct) =>
-        SelectAsync("WHERE cluster_id = @clusterId AND state = 'stable'", new { clusterId }, ct);
+        SelectAsync(
+            "WHERE cluster_id = @clusterId AND state = 'stable' AND delete_time IS NULL", new { clusterId }, ct);
 
     /// <summary>Ids of those of a cluster that somebody works on, to be told that it answers again.</summary>
     public Task<IReadOnlyList<string>> UnderWayAsync(string clusterId, CancellationToken ct) =>

@@ -27,14 +27,14 @@ public static class ClusterMessages
 
     /// <summary>Adds what is seen in the cluster now.</summary>
     public static Proto.Cluster With(
-        this Proto.Cluster message, Observation seen, Placement.Room reserved, int installationCount)
+        this Proto.Cluster message, Observation seen, Placement.Reserved reserved)
     {
         var capacity = seen.Capacity;
-        var requested = capacity.Unreserved + reserved;
+        var requested = capacity.Unreserved + reserved.Room;
         message.Reachable = seen.Reachable;
         message.UnreachableReason = seen.UnreachableReason;
         message.KubernetesVersion = seen.KubernetesVersion;
-        message.InstallationCount = installationCount;
+        message.InstallationCount = reserved.Installations;
         message.Capacity = new Proto.Capacity
         {
             Nodes = capacity.Nodes,

@@ -48,7 +48,7 @@ public sealed class ClusterService(
             {
                 var row = NewRow(wish, kubeconfig!);
                 return ClusterMessages.Of(await store.InsertAsync(transaction, row, "it was imported", ct))
-                    .With(Observation.None, default, 0);
+                    .With(Observation.None, Reserved.Nothing);
             },
             context.CancellationToken));
         if (request.ValidateOnly) made.Name = "";

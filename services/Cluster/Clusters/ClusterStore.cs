@@ -21,7 +21,7 @@ public sealed class ClusterStore(Database database)
     public Task<IReadOnlyList<Cluster>> ListAsync(
         IReadOnlyList<string> states, bool deletedToo, PageKey? after, int limit, CancellationToken ct) =>
         PageAsync(
-            new Conditions().AnyOf("state", states).AddUnless(deletedToo, "delete_time IS NULL"), after, limit, ct);
+            new Conditions().InStates(states).AddUnless(deletedToo, "delete_time IS NULL"), after, limit, ct);
 
     /// <summary>Every cluster that was not let go.</summary>
     public Task<IReadOnlyList<Cluster>> LiveAsync(CancellationToken ct) =>
@@ -92,23 +92,6 @@ public sealed class ClusterStore(Database database)
             transaction, clusterId,
             row => row.State == ClusterState.Stable ? row with { State = ClusterState.ProvisioningRequested } : row,
             why, token), ct);
-
-    /// <summary>How many installations each cluster has, those being created or deleted included.</summary>
-    public static async Task<IReadOnlyDictionary<string, int>> InstallationCountsAsync(
-        NpgsqlConnection connection, IReadOnlyList<string> clusterIds, CancellationToken ct)
-    {
-        var counts = await connection.QueryAsync<(string Id, int Count)>(new CommandDefinition(
-            """
-            SELECT cluster_id, count(*)::int FROM (
-                SELECT cluster_id, installation_id FROM reservations WHERE cluster_id = ANY (@clusterIds)
-                UNION
-                SELECT cluster_id, installation_id FROM cluster_installations
-                WHERE cluster_id = ANY (@clusterIds) AND delete_time IS NULL) AS inside
-            GROUP BY cluster_id
-            """,
-            new { clusterIds = clusterIds.ToArray() }, cancellationToken: ct));
-        return counts.ToDictionary(c => c.Id, c => c.Count, StringComparer.Ordinal);
-    }
 
     /// <summary>Who is in a cluster, in the transaction that wants to let it go.</summary>
     public static async Task<IReadOnlyList<Inhabitant>> InhabitantsAsync(

@@ -40,11 +40,8 @@ public sealed class ClusterViews(Database database)
         var ids = messages.Select(m => Cluster.IdOf(m.Name) ?? "").ToArray();
         var seen = await ClusterStore.ObservationsAsync(connection, ids, ct);
         var reserved = await PlacementStore.ReservedAsync(connection, ids, ct);
-        var counts = await ClusterStore.InstallationCountsAsync(connection, ids, ct);
         foreach (var (id, message) in ids.Zip(messages))
             message.With(
-                seen.GetValueOrDefault(id, Observation.None),
-                reserved.GetValueOrDefault(id, Reserved.Nothing).Room,
-                counts.GetValueOrDefault(id));
+                seen.GetValueOrDefault(id, Observation.None), reserved.GetValueOrDefault(id, Reserved.Nothing));
     }
 }

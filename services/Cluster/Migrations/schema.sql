@@ -34,10 +34,12 @@ CREATE TABLE cluster_installations (
     FOREIGN KEY (cluster_id) REFERENCES clusters(id)
 );
 CREATE INDEX cluster_installations_age ON cluster_installations USING btree (create_time, id);
-CREATE INDEX cluster_installations_by_cluster ON cluster_installations USING btree (cluster_id, state);
 CREATE INDEX cluster_installations_by_installation ON cluster_installations USING btree (installation_id);
 CREATE INDEX cluster_installations_due ON cluster_installations USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 CREATE UNIQUE INDEX cluster_installations_live ON cluster_installations USING btree (installation_id, cluster_id) WHERE (delete_time IS NULL);
+CREATE INDEX cluster_installations_live_age ON cluster_installations USING btree (create_time, id) WHERE (delete_time IS NULL);
+CREATE INDEX cluster_installations_of_cluster ON cluster_installations USING btree (cluster_id, create_time, id) WHERE (delete_time IS NULL);
+CREATE INDEX cluster_installations_state ON cluster_installations USING btree (state, create_time, id);
 
 CREATE TABLE cluster_observations (
     cluster_id text NOT NULL,
@@ -117,3 +119,39 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_age ON reservations USING btree (create_time, installation_id);
 CREATE INDEX reservations_by_cluster ON reservations USING btree (cluster_id);
+CREATE TRIGGER keep_reserved AFTER INSERT OR DELETE OR UPDATE ON reservations FOR EACH ROW EXECUTE FUNCTION keep_reserved();
+
+CREATE TABLE reserved (
+    cluster_id text NOT NULL,
+    cpu_millis bigint NOT NULL,
+    memory_bytes bigint NOT NULL,
+    pods integer NOT NULL,
+    installations integer NOT NULL,
+    isolated integer NOT NULL,
+    PRIMARY KEY (cluster_id),
+    FOREIGN KEY (cluster_id) REFERENCES clusters(id)
+);
+
+CREATE OR REPLACE FUNCTION keep_reserved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE reserved
+           SET cpu_millis = cpu_millis - OLD.cpu_millis, memory_bytes = memory_bytes - OLD.memory_bytes,
+               pods = pods - OLD.pods, installations = installations - 1,
+               isolated = isolated - (OLD.affinity = 'isolated')::int
+         WHERE cluster_id = OLD.cluster_id;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO reserved AS kept (cluster_id, cpu_millis, memory_bytes, pods, installations, isolated)
+        VALUES (NEW.cluster_id, NEW.cpu_millis, NEW.memory_bytes, NEW.pods, 1, (NEW.affinity = 'isolated')::int)
+        ON CONFLICT (cluster_id) DO UPDATE
+           SET cpu_millis = kept.cpu_millis + excluded.cpu_millis,
+               memory_bytes = kept.memory_bytes + excluded.memory_bytes, pods = kept.pods + excluded.pods,
+               installations = kept.installations + 1, isolated = kept.isolated + excluded.isolated;
+    END IF;
+    RETURN NULL;
+END $function$
+;

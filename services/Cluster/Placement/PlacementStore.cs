@@ -7,9 +7,10 @@ namespace Cloud.Placement;
 /// <summary>
 /// All SQL of placement: reservations, who waits for room, and the highest epoch seen per installation.
 /// <para>Decisions are taken one after the other, under one advisory lock per schema, held until their transaction
-/// ends. A decision therefore reads every reservation that was decided before it, and a burst can never take the same
-/// room twice. A decision is a few milliseconds of reading and arithmetic, so one lock for all clusters is enough for
-/// hundreds of placements per second; releasing room needs no lock, because too little room is the safe error.</para>
+/// ends. A decision therefore sees every reservation that was decided before it, summed up by cluster, and a burst can
+/// never take the same room twice. A decision is a few milliseconds of reading and arithmetic, so one lock for all
+/// clusters is enough for hundreds of placements per second; releasing room needs no lock, because too little room is
+/// the safe error.</para>
 /// </summary>
 public sealed class PlacementStore(Database database)
 {
@@ -23,6 +24,10 @@ public sealed class PlacementStore(Database database)
     private const string LockSql = "SELECT pg_advisory_xact_lock(hashtext('placement'), hashtext(current_schema()))";
 
     private static readonly string SelectReservation = $"SELECT {RowMap<Reservation>.ColumnList} FROM reservations ";
+
+    /// <summary>Kept by a trigger on reservations.</summary>
+    private const string SelectReserved =
+        "SELECT cluster_id, cpu_millis, memory_bytes, pods, installations, isolated FROM reserved ";
 
     /// <summary>Waits for its turn to decide. Nobody else decides until this transaction ends.</summary>
     public static async Task LockAsync(DatabaseTransaction transaction, CancellationToken ct)
@@ -63,7 +68,7 @@ public sealed class PlacementStore(Database database)
     public static async Task<IReadOnlyDictionary<string, Reserved>> ReservedAsync(
         DatabaseTransaction transaction, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(SumSql(""), transaction.Connection, transaction.Transaction);
+        await using var command = new NpgsqlCommand(SelectReserved, transaction.Connection, transaction.Transaction);
         return await ReadSumsAsync(command, ct);
     }
 
@@ -71,7 +76,7 @@ public sealed class PlacementStore(Database database)
     public static async Task<IReadOnlyDictionary<string, Reserved>> ReservedAsync(
         NpgsqlConnection connection, IReadOnlyList<string> clusterIds, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(SumSql("WHERE cluster_id = ANY ($1)"), connection);
+        await using var command = new NpgsqlCommand(SelectReserved + "WHERE cluster_id = ANY ($1)", connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. clusterIds] });
         return await ReadSumsAsync(command, ct);
     }
@@ -199,13 +204,6 @@ public sealed class PlacementStore(Database database)
             new { installationId }, transaction.Transaction, cancellationToken: ct)) is { } toldAt)
             await TellWaitingAsync(transaction, toldAt, atOnce: 1, ct);
     }
-
-    private static string SumSql(string where) =>
-        $"""
-        SELECT cluster_id, sum(cpu_millis)::bigint, sum(memory_bytes)::bigint, sum(pods)::int, count(*)::int,
-            (count(*) FILTER (WHERE affinity = 'isolated'))::int
-        FROM reservations {where} GROUP BY cluster_id
-        """;
 
     private static async Task<IReadOnlyDictionary<string, Reserved>> ReadSumsAsync(
         NpgsqlCommand command, CancellationToken ct)

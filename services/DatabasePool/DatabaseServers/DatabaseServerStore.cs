@@ -21,11 +21,9 @@ public sealed class DatabaseServerStore(Database database)
     /// <summary>Constraint that keeps addresses apart.</summary>
     public const string AddressIndex = "database_servers_address";
 
-    private const string CountsSql = """
-        SELECT database_server_id, count(*)::int FROM logical_databases
-         WHERE state <> 'deleted' AND database_server_id = ANY (@ids)
-         GROUP BY database_server_id
-        """;
+    /// <summary>Kept by a trigger on logical databases.</summary>
+    private const string CountsSql =
+        "SELECT database_server_id, databases FROM database_server_loads WHERE database_server_id = ANY (@ids)";
 
     /// <summary>One server with its count, whatever its state.</summary>
     public async Task<DatabaseServer?> FindCountedAsync(string id, CancellationToken ct) =>
@@ -49,7 +47,7 @@ public sealed class DatabaseServerStore(Database database)
         DatabaseServerFilter filter, PageKey? after, int count, CancellationToken ct) =>
         PageAsync(
             new Conditions()
-                .AnyOf("state", filter.States)
+                .InStates(filter.States)
                 .AddUnless(filter.ShowDeleted || filter.States.Contains("deleted"), "state <> 'deleted'"),
             after,
             count,

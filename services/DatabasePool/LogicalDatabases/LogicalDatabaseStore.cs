@@ -47,7 +47,7 @@ public sealed class LogicalDatabaseStore(Database database)
             new Conditions()
                 .Equal("installation_id", filter.InstallationId)
                 .Equal("database_server_id", filter.DatabaseServerId)
-                .AnyOf("state", filter.States)
+                .InStates(filter.States)
                 .AddUnless(filter.ShowDeleted || filter.States.Contains("deleted"), "state <> 'deleted'"),
             after,
             count,

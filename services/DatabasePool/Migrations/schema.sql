@@ -1,5 +1,12 @@
 -- All migrations added up. A test compares; change the migrations, then this.
 
+CREATE TABLE database_server_loads (
+    database_server_id text NOT NULL,
+    databases integer NOT NULL,
+    PRIMARY KEY (database_server_id),
+    FOREIGN KEY (database_server_id) REFERENCES database_servers(id)
+);
+
 CREATE TABLE database_servers (
     id text NOT NULL,
     state text NOT NULL,
@@ -80,8 +87,12 @@ CREATE TABLE logical_databases (
 CREATE INDEX logical_databases_by_age ON logical_databases USING btree (create_time, id);
 CREATE INDEX logical_databases_due ON logical_databases USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 CREATE UNIQUE INDEX logical_databases_installation ON logical_databases USING btree (installation_id) WHERE (state <> 'deleted'::text);
+CREATE INDEX logical_databases_live_age ON logical_databases USING btree (create_time, id) WHERE (state <> 'deleted'::text);
 CREATE INDEX logical_databases_of_installation ON logical_databases USING btree (installation_id);
-CREATE INDEX logical_databases_on_server ON logical_databases USING btree (database_server_id) WHERE (state <> 'deleted'::text);
+CREATE INDEX logical_databases_on_server ON logical_databases USING btree (database_server_id, create_time, id) WHERE (state <> 'deleted'::text);
+CREATE INDEX logical_databases_state ON logical_databases USING btree (state, create_time, id);
+CREATE TRIGGER keep_loads AFTER INSERT OR DELETE ON logical_databases FOR EACH ROW EXECUTE FUNCTION keep_loads();
+CREATE TRIGGER keep_loads_of_moved AFTER UPDATE ON logical_databases FOR EACH ROW WHEN ((((old.state = 'deleted'::text) <> (new.state = 'deleted'::text)) OR (old.database_server_id <> new.database_server_id))) EXECUTE FUNCTION keep_loads();
 
 CREATE TABLE room_requests (
     installation_id text NOT NULL,
@@ -92,3 +103,19 @@ CREATE TABLE room_requests (
 );
 CREATE INDEX room_requests_by_age ON room_requests USING btree (last_refused_at);
 CREATE INDEX room_requests_in_turn ON room_requests USING btree (told_at, first_refused_at);
+
+CREATE OR REPLACE FUNCTION keep_loads()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP <> 'INSERT' AND OLD.state <> 'deleted' THEN
+        UPDATE database_server_loads SET databases = databases - 1 WHERE database_server_id = OLD.database_server_id;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.state <> 'deleted' THEN
+        INSERT INTO database_server_loads AS kept (database_server_id, databases) VALUES (NEW.database_server_id, 1)
+        ON CONFLICT (database_server_id) DO UPDATE SET databases = kept.databases + 1;
+    END IF;
+    RETURN NULL;
+END $function$
+;

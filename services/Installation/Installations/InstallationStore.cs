@@ -94,6 +94,6 @@ public sealed class InstallationStore(Database database, InstallationMessages me
         .Add(
             "id IN (SELECT installation_id FROM installation_names WHERE host = @name OR label = @name)",
             "name", filter.DnsName)
-        .AnyOf("state", [.. filter.States.Select(StateNames<InstallationState>.Of)])
+        .InStates([.. filter.States.Select(StateNames<InstallationState>.Of)])
         .AddUnless(filter.Deleted, "state <> 'deleted'");
 }

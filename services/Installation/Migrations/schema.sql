@@ -47,7 +47,10 @@ CREATE TABLE installations (
     PRIMARY KEY (id)
 );
 CREATE INDEX installations_age ON installations USING btree (create_time, id);
-CREATE INDEX installations_cluster ON installations USING btree (cluster);
+CREATE INDEX installations_cluster ON installations USING btree (cluster, create_time, id);
 CREATE INDEX installations_due ON installations USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
-CREATE INDEX installations_owner ON installations USING btree (owner_id);
-CREATE INDEX installations_state ON installations USING btree (state);
+CREATE INDEX installations_live_age ON installations USING btree (create_time, id) WHERE (state <> 'deleted'::text);
+CREATE INDEX installations_owner ON installations USING btree (owner_id, create_time, id);
+CREATE INDEX installations_size ON installations USING btree (size, create_time, id) WHERE (state <> 'deleted'::text);
+CREATE INDEX installations_state ON installations USING btree (state, create_time, id);
+CREATE INDEX installations_version ON installations USING btree (application_version, create_time, id) WHERE (state <> 'deleted'::text);

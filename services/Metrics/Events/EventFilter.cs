@@ -9,9 +9,6 @@ namespace Cloud.Events;
 /// <summary>Which events are meant. Empty does not restrict.</summary>
 public sealed record EventFilter
 {
-    /// <summary>Comes after every other, and is in no name.</summary>
-    private const string LastCharacter = "\U0010FFFF";
-
     public IReadOnlyList<string> ResourceTypes { get; init; } = [];
 
     public string Resource { get; init; } = "";
@@ -80,34 +77,5 @@ public sealed record EventFilter
             EndTime = filter.EndTime?.ToDateTimeOffset(),
             Hash = PageToken.HashOf(Convert.ToBase64String(filter.ToByteArray())),
         };
-    }
-
-    /// <summary>As conditions on the table of events.</summary>
-    public Conditions ToConditions()
-    {
-        var conditions = new Conditions()
-            .AnyOf("resource_type", ResourceTypes)
-            .Equal("resource", Resource)
-            .Equal("installation", Installation)
-            .AnyOf("type", Types)
-            .AnyOf("new_state", States)
-            .Equal("source", Source)
-            .Equal("actor", Actor)
-            .Equal("request_id", RequestId)
-            .Equal("trace_id", TraceId)
-            .Add("occurred_at >= @start_time", "start_time", StartTime?.UtcDateTime)
-            .Add("occurred_at < @end_time", "end_time", EndTime?.UtcDateTime);
-        // Bounds in the order of bytes, which the index is in; LIKE would read the prefix as a pattern.
-        if (ResourcePrefix.Length > 0)
-        {
-            conditions.Add("resource ~>=~ @prefix", "prefix", ResourcePrefix);
-            conditions.Add("resource ~<~ @prefix_end", "prefix_end", ResourcePrefix + LastCharacter);
-        }
-
-        // Said again so that the planner knows that the partial indexes fit.
-        return conditions
-            .AddUnless(Installation.Length == 0, "installation <> ''")
-            .AddUnless(RequestId.Length == 0, "request_id <> ''")
-            .AddUnless(TraceId.Length == 0, "trace_id <> ''");
     }
 }

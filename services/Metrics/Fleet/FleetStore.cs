@@ -18,7 +18,7 @@ public sealed class FleetStore(Database database)
 {
     // One statement sees one snapshot each; three in a repeatable-read transaction see the same one.
     private const string Sql = """
-        SELECT resource_type, state, count(*) FROM fleet GROUP BY resource_type, state ORDER BY resource_type, state;
+        SELECT resource_type, state, count FROM fleet_counts WHERE count > 0 ORDER BY resource_type, state;
         SELECT source, generation, source_sequence, occurred_at FROM sources ORDER BY source;
         SELECT last_sequence FROM feed;
         """;

@@ -23,12 +23,12 @@ CREATE TABLE events (
     PRIMARY KEY (sequence)
 );
 CREATE INDEX events_by_actor ON events USING btree (actor, sequence);
-CREATE INDEX events_by_age ON events USING btree (taken_in_at);
+CREATE INDEX events_by_age ON events USING btree (taken_in_at, sequence);
 CREATE INDEX events_by_resource_type ON events USING btree (resource_type, sequence);
 CREATE INDEX events_by_source ON events USING btree (source, sequence);
 CREATE INDEX events_by_state ON events USING btree (new_state, sequence);
-CREATE INDEX events_by_time ON events USING btree (occurred_at);
 CREATE INDEX events_by_type ON events USING btree (type, sequence);
+CREATE INDEX events_late ON events USING btree (occurred_at, sequence) WHERE ((taken_in_at - occurred_at) >= '01:00:00'::interval);
 CREATE INDEX events_of_installation ON events USING btree (installation, sequence) WHERE (installation <> ''::text);
 CREATE INDEX events_of_request ON events USING btree (request_id, sequence) WHERE (request_id <> ''::text);
 CREATE INDEX events_of_resource ON events USING btree (resource text_pattern_ops, sequence);
@@ -52,7 +52,17 @@ CREATE TABLE fleet (
     changed_at timestamp with time zone NOT NULL,
     PRIMARY KEY (resource)
 );
-CREATE INDEX fleet_by_state ON fleet USING btree (resource_type, state);
+CREATE TRIGGER count_come AFTER INSERT ON fleet REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION count_come();
+CREATE TRIGGER count_gone AFTER DELETE ON fleet REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION count_gone();
+CREATE TRIGGER count_moved_from AFTER UPDATE ON fleet REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION count_gone();
+CREATE TRIGGER count_moved_to AFTER UPDATE ON fleet REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION count_come();
+
+CREATE TABLE fleet_counts (
+    resource_type text NOT NULL,
+    state text NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (resource_type, state)
+);
 
 CREATE TABLE sources (
     source text NOT NULL,
@@ -130,3 +140,27 @@ CREATE INDEX webhooks_by_age ON webhooks USING btree (create_time, id);
 CREATE UNIQUE INDEX webhooks_display_name ON webhooks USING btree (lower(display_name)) WHERE (state <> 'deleted'::text);
 CREATE INDEX webhooks_due ON webhooks USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 CREATE INDEX webhooks_enabled ON webhooks USING btree (id) WHERE (state = 'enabled'::text);
+
+CREATE OR REPLACE FUNCTION count_come()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO fleet_counts AS kept (resource_type, state, count)
+    SELECT resource_type, state, count(*) FROM come GROUP BY resource_type, state
+    ON CONFLICT (resource_type, state) DO UPDATE SET count = kept.count + excluded.count;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION count_gone()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    UPDATE fleet_counts AS kept SET count = kept.count - less.count
+      FROM (SELECT resource_type, state, count(*) AS count FROM gone GROUP BY resource_type, state) AS less
+     WHERE kept.resource_type = less.resource_type AND kept.state = less.state;
+    RETURN NULL;
+END $function$
+;

@@ -28,8 +28,10 @@ public sealed class DeliveryStore(Database database)
             SELECT old.webhook_id, old.id FROM webhooks AS w
              CROSS JOIN LATERAL (SELECT position FROM webhook_deliveries
                                   WHERE webhook_id = w.id ORDER BY position DESC OFFSET @kept LIMIT 1) AS newest
-              JOIN webhook_deliveries AS old ON old.webhook_id = w.id AND old.position <= newest.position
-             WHERE old.status <> 'pending' LIMIT @atMost) AS gone
+             CROSS JOIN LATERAL (SELECT webhook_id, id FROM webhook_deliveries
+                                  WHERE webhook_id = w.id AND position <= newest.position AND status <> 'pending'
+                                  ORDER BY position LIMIT @atMost) AS old
+             LIMIT @atMost) AS gone
          WHERE d.webhook_id = gone.webhook_id AND d.id = gone.id
         """;
 

@@ -24,7 +24,7 @@ public sealed class WebhookStore(Database database)
         WebhookListFilter filter, PageKey? after, int count, CancellationToken ct) =>
         PageAsync(
             new Conditions()
-                .AnyOf("state", filter.States)
+                .InStates(filter.States)
                 .AddUnless(filter.ShowDeleted || filter.States.Contains("deleted"), "state <> 'deleted'"),
             after,
             count,

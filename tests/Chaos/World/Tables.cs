@@ -79,6 +79,10 @@ internal sealed class Tables(LocalWorld world)
     public Task<IReadOnlyList<string>> ReservationsAsync(CancellationToken ct) =>
         QueryAsync<string>("cloud", "SELECT installation_id FROM cluster.reservations", ct);
 
+    /// <summary>Where numbers that are kept up differ from what they sum up.</summary>
+    public Task<IReadOnlyList<string>> WrongSumsAsync(CancellationToken ct) =>
+        QueryAsync<string>("cloud", KeptSums.OfAll, ct);
+
     /// <summary>Databases and roles on the customers' server that belong to installations.</summary>
     public Task<IReadOnlyList<string>> CustomersAsync(CancellationToken ct) => QueryAsync<string>(
         "postgres",
