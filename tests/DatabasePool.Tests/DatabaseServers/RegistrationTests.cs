@@ -167,6 +167,11 @@ public sealed class RegistrationTests(PoolWorld world) : IClassFixture<PoolWorld
         using var files = new TemporaryDirectory();
         await using var own = await PostgresServer.StartAsync(files.Path, LocalPostgres.PostgresProcess.FreePort(), Ct);
         var address = new NpgsqlConnectionStringBuilder(own.ConnectionString);
+        await using var administrator = new NpgsqlConnection(own.ConnectionString);
+        await administrator.OpenAsync(Ct);
+        await using var closing = await administrator.BeginTransactionAsync(Ct);
+        await using var close = new NpgsqlCommand("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC", administrator);
+        await close.ExecuteNonQueryAsync(Ct);
         var server = await world.Servers.RegisterDatabaseServerAsync(
             new Proto.RegisterDatabaseServerRequest
             {
@@ -177,7 +182,18 @@ public sealed class RegistrationTests(PoolWorld world) : IClassFixture<PoolWorld
                 AdminPassword = address.Password,
             },
             cancellationToken: Ct);
-        await world.ServerUntilAsync(server.Name, s => s.State == "stable", Ct);
+        while (await CustomerServer.AskAsync<long>(
+            own.ConnectionString,
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'REVOKE%'",
+            Ct) == 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
+        }
+
+        // Whoever waits for the same change is refused once it is made.
+        await closing.CommitAsync(Ct);
+        var admitted = await world.ServerUntilAsync(server.Name, s => s.State != "provisioning-requested", Ct);
+        Assert.Equal("stable", admitted.State);
         var database = await world.StableDatabaseAsync(ResourceId.New(), Ct);
 
         var reachable = await CustomerServer.AskAsync<string[]>(
