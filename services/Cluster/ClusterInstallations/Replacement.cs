@@ -22,12 +22,13 @@ public sealed class Replacement(
         if (await UnfitnessAsync(row, cluster, ct) is not { } unfitness) return null;
         return await database.InTransactionAsync(async (transaction, token) =>
         {
+            // The row first and placement second, as in a request that resizes it: nobody waits in a circle.
+            if (await ClusterInstallationStore.IsBegunAsync(transaction, row.Id, token)) return null;
             await PlacementStore.LockAsync(transaction, token);
             if (await PlacementStore.FindAsync(transaction, row.InstallationId, token) is not { } held
                 || held.ClusterId != row.ClusterId) return null;
             var others = (await candidates.OfAsync(transaction, token)).Where(c => c.Id != row.ClusterId);
-            if (Scoring.Choose(others, held.Room, held.Affinity) is not { Chosen: { } other } decision
-                || await ClusterInstallationStore.IsBegunAsync(transaction, row.Id, token)) return null;
+            if (Scoring.Choose(others, held.Room, held.Affinity) is not { Chosen: { } other } decision) return null;
             var moved = await store.ChangeAsync(
                 transaction, row.Id,
                 current => current.Version == row.Version && current.Epoch == row.Epoch

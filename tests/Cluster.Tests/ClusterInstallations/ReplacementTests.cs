@@ -4,6 +4,7 @@ using Cloud.Protos.Cluster.V1;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.Simulator.ApiServers;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.Cluster.V1;
 
@@ -90,6 +91,51 @@ public sealed class ReplacementTests
 
         async Task<Cloud.ClusterInstallations.ClusterInstallation> FindAsync(Proto.ClusterInstallation of) =>
             (await store.FindAsync(of.Name.Split('/')[1], patience.Token))!;
+    }
+
+    [Fact]
+    public async Task A_request_that_grows_it_and_its_move_take_turns()
+    {
+        await using var world = await ClusterWorld.OfAsync(First, First with { Name = "second" });
+        var id = ResourceId.New();
+        var silent = await PlacedInSilentClusterAsync(world, id);
+        var made = await world.CreateAsync(silent.Name, Ct, id);
+        await world.StableClusterAsync("second", Ct);
+        var services = world.Service.Services;
+        var row = (await services.GetRequiredService<ClusterInstallationStore>()
+            .FindAsync(made.Name.Split('/')[1], Ct))!;
+        var closed = (await services.GetRequiredService<ClusterStore>()
+            .FindAsync(silent.Name.Split('/')[1], Ct))! with { AllowInstallations = false };
+        var source = services.GetRequiredService<NpgsqlDataSource>();
+        await using var deciding = await source.OpenConnectionAsync(Ct);
+        await using var decision = await deciding.BeginTransactionAsync(Ct);
+        await using var decide = new NpgsqlCommand(
+            "SELECT pg_advisory_xact_lock(hashtext('placement'), hashtext(current_schema()))", deciding, decision);
+        await decide.ExecuteNonQueryAsync(Ct);
+
+        var moved = services.GetRequiredService<Replacement>().MoveAsync(row, closed, Ct);
+        await WaitingAsync(1);
+        var grown = world.Installations.UpdateClusterInstallationAsync(
+            new()
+            {
+                ClusterInstallation = new() { Name = made.Name, Spec = new() { Size = "1000users" } },
+                UpdateMask = new() { Paths = { "spec.size" } },
+                InstallationEpoch = 2,
+            },
+            cancellationToken: Ct).ResponseAsync;
+        await WaitingAsync(2);
+        await decision.CommitAsync(Ct);
+
+        await moved;
+        Assert.Equal("1000users", (await grown).Spec.Size);
+
+        async Task WaitingAsync(long those)
+        {
+            await using var waiting = source.CreateCommand(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
+            while ((long)(await waiting.ExecuteScalarAsync(Ct))! < those)
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
+        }
     }
 
     /// <summary>A cluster that installations were placed in and that has not answered since.</summary>
