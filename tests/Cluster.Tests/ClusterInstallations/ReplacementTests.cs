@@ -132,7 +132,8 @@ public sealed class ReplacementTests
         async Task WaitingAsync(long those)
         {
             await using var waiting = source.CreateCommand(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
+                "SELECT count(*) FROM pg_stat_activity "
+                + "WHERE datname = current_database() AND wait_event_type = 'Lock'");
             while ((long)(await waiting.ExecuteScalarAsync(Ct))! < those)
                 await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
         }
