@@ -135,6 +135,8 @@ public sealed class PostgresProcess : IAsyncDisposable
             "log_line_prefix=%m [%p] %u@%d ",
             "log_min_duration_statement=1s",
             "timezone=UTC",
+            // Every database gets a worker in this time: by default, a thousand workspaces would start one every 60 ms.
+            "autovacuum_naptime=5min",
             .. options.Settings,
         ];
         if (!options.Durable)

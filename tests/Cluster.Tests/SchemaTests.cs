@@ -36,7 +36,8 @@ public sealed class SchemaTests
                 "UPDATE reservations SET cluster_id = 'there' WHERE installation_id <> 'c'",
                 "UPDATE reservations SET reason = 'another'",
                 "DELETE FROM reservations WHERE installation_id = 'b'",
-                "DELETE FROM reservations",
+                // By hand, from wherever one is.
+                "SET search_path TO pg_catalog; DELETE FROM cluster.reservations",
             ],
             ct));
 

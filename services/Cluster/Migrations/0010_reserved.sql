@@ -9,7 +9,8 @@ CREATE TABLE reserved (
     isolated      integer NOT NULL
 );
 
-CREATE FUNCTION keep_reserved() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION keep_reserved() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         UPDATE reserved

@@ -135,6 +135,7 @@ CREATE TABLE reserved (
 CREATE OR REPLACE FUNCTION keep_reserved()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'cluster'
 AS $function$
 BEGIN
     IF TG_OP <> 'INSERT' THEN

@@ -5,7 +5,8 @@ CREATE TABLE database_server_loads (
     databases          integer NOT NULL
 );
 
-CREATE FUNCTION keep_loads() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION keep_loads() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_OP <> 'INSERT' AND OLD.state <> 'deleted' THEN
         UPDATE database_server_loads SET databases = databases - 1 WHERE database_server_id = OLD.database_server_id;

@@ -107,6 +107,7 @@ CREATE INDEX room_requests_in_turn ON room_requests USING btree (told_at, first_
 CREATE OR REPLACE FUNCTION keep_loads()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'database_pool'
 AS $function$
 BEGIN
     IF TG_OP <> 'INSERT' AND OLD.state <> 'deleted' THEN

@@ -7,7 +7,8 @@ CREATE TABLE fleet_counts (
     PRIMARY KEY (resource_type, state)
 );
 
-CREATE FUNCTION count_come() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION count_come() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO fleet_counts AS kept (resource_type, state, count)
     SELECT resource_type, state, count(*) FROM come GROUP BY resource_type, state
@@ -15,7 +16,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION count_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION count_gone() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
 BEGIN
     UPDATE fleet_counts AS kept SET count = kept.count - less.count
       FROM (SELECT resource_type, state, count(*) AS count FROM gone GROUP BY resource_type, state) AS less

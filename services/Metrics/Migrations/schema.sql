@@ -144,6 +144,7 @@ CREATE INDEX webhooks_enabled ON webhooks USING btree (id) WHERE (state = 'enabl
 CREATE OR REPLACE FUNCTION count_come()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'metrics'
 AS $function$
 BEGIN
     INSERT INTO fleet_counts AS kept (resource_type, state, count)
@@ -156,6 +157,7 @@ END $function$
 CREATE OR REPLACE FUNCTION count_gone()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'metrics'
 AS $function$
 BEGIN
     UPDATE fleet_counts AS kept SET count = kept.count - less.count

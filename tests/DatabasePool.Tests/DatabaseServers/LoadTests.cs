@@ -33,7 +33,8 @@ public sealed class LoadTests
                 "UPDATE logical_databases SET database_server_id = 'elsewhere' WHERE id < '5'",
                 "UPDATE logical_databases SET state = 'deleted' WHERE id < '7'",
                 "UPDATE logical_databases SET state = 'stable' WHERE id = '4'",
-                "DELETE FROM logical_databases",
+                // By hand, from wherever one is.
+                "SET search_path TO pg_catalog; DELETE FROM database_pool.logical_databases",
             ],
             ct));
     }
