@@ -9,8 +9,7 @@ CREATE TABLE reserved (
     isolated      integer NOT NULL
 );
 
-CREATE FUNCTION keep_reserved() RETURNS trigger LANGUAGE plpgsql
-    SET search_path FROM CURRENT AS $$
+CREATE FUNCTION keep_reserved() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         UPDATE reserved
@@ -28,6 +27,11 @@ BEGIN
                installations = kept.installations + 1, isolated = kept.isolated + excluded.isolated;
     END IF;
     RETURN NULL;
+END $$;
+
+-- Whoever writes, with whatever search path, means these tables.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION keep_reserved() SET search_path TO %I', current_schema());
 END $$;
 
 CREATE TRIGGER keep_reserved AFTER INSERT OR UPDATE OR DELETE ON reservations

@@ -5,8 +5,7 @@ CREATE TABLE database_server_loads (
     databases          integer NOT NULL
 );
 
-CREATE FUNCTION keep_loads() RETURNS trigger LANGUAGE plpgsql
-    SET search_path FROM CURRENT AS $$
+CREATE FUNCTION keep_loads() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' AND OLD.state <> 'deleted' THEN
         UPDATE database_server_loads SET databases = databases - 1 WHERE database_server_id = OLD.database_server_id;
@@ -16,6 +15,11 @@ BEGIN
         ON CONFLICT (database_server_id) DO UPDATE SET databases = kept.databases + 1;
     END IF;
     RETURN NULL;
+END $$;
+
+-- Whoever writes, with whatever search path, means these tables.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION keep_loads() SET search_path TO %I', current_schema());
 END $$;
 
 CREATE TRIGGER keep_loads AFTER INSERT OR DELETE ON logical_databases

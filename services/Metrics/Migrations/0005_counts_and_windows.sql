@@ -7,8 +7,7 @@ CREATE TABLE fleet_counts (
     PRIMARY KEY (resource_type, state)
 );
 
-CREATE FUNCTION count_come() RETURNS trigger LANGUAGE plpgsql
-    SET search_path FROM CURRENT AS $$
+CREATE FUNCTION count_come() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO fleet_counts AS kept (resource_type, state, count)
     SELECT resource_type, state, count(*) FROM come GROUP BY resource_type, state
@@ -16,13 +15,18 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION count_gone() RETURNS trigger LANGUAGE plpgsql
-    SET search_path FROM CURRENT AS $$
+CREATE FUNCTION count_gone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE fleet_counts AS kept SET count = kept.count - less.count
       FROM (SELECT resource_type, state, count(*) AS count FROM gone GROUP BY resource_type, state) AS less
      WHERE kept.resource_type = less.resource_type AND kept.state = less.state;
     RETURN NULL;
+END $$;
+
+-- Whoever writes, with whatever search path, means these tables.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION count_come() SET search_path TO %I', current_schema());
+    EXECUTE format('ALTER FUNCTION count_gone() SET search_path TO %I', current_schema());
 END $$;
 
 CREATE TRIGGER count_come AFTER INSERT ON fleet
