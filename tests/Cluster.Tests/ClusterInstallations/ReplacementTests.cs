@@ -3,9 +3,11 @@ using Cloud.Clusters;
 using Cloud.Protos.Cluster.V1;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.Simulator.ApiServers;
+using Cloud.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Xunit;
+using PlacementStore = Cloud.Placement.PlacementStore;
 using Proto = Cloud.Protos.Cluster.V1;
 
 namespace Cloud.ClusterTests.ClusterInstallations;
@@ -106,14 +108,18 @@ public sealed class ReplacementTests
             .FindAsync(made.Name.Split('/')[1], Ct))!;
         var closed = (await services.GetRequiredService<ClusterStore>()
             .FindAsync(silent.Name.Split('/')[1], Ct))! with { AllowInstallations = false };
-        var source = services.GetRequiredService<NpgsqlDataSource>();
-        await using var deciding = await source.OpenConnectionAsync(Ct);
-        await using var decision = await deciding.BeginTransactionAsync(Ct);
-        await using var decide = new NpgsqlCommand(
-            "SELECT pg_advisory_xact_lock(hashtext('placement'), hashtext(current_schema()))", deciding, decision);
-        await decide.ExecuteNonQueryAsync(Ct);
+        var (isHeld, isDecided) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var deciding = services.GetRequiredService<Database>().InTransactionAsync(
+            async (transaction, ct) =>
+            {
+                await PlacementStore.LockAsync(transaction, ct);
+                isHeld.SetResult();
+                await isDecided.Task.WaitAsync(ct);
+            },
+            Patience.Token);
+        await isHeld.Task.WaitAsync(Patience.Token);
 
-        var moved = services.GetRequiredService<Replacement>().MoveAsync(row, closed, Ct);
+        var moved = services.GetRequiredService<Replacement>().MoveAsync(row, closed, Patience.Token);
         await WaitingAsync(1);
         var grown = world.Installations.UpdateClusterInstallationAsync(
             new()
@@ -122,20 +128,21 @@ public sealed class ReplacementTests
                 UpdateMask = new() { Paths = { "spec.size" } },
                 InstallationEpoch = 2,
             },
-            cancellationToken: Ct).ResponseAsync;
+            cancellationToken: Patience.Token).ResponseAsync;
         await WaitingAsync(2);
-        await decision.CommitAsync(Ct);
+        isDecided.SetResult();
 
+        await deciding;
         await moved;
         Assert.Equal("1000users", (await grown).Spec.Size);
 
         async Task WaitingAsync(long those)
         {
-            await using var waiting = source.CreateCommand(
+            await using var waiting = services.GetRequiredService<NpgsqlDataSource>().CreateCommand(
                 "SELECT count(*) FROM pg_stat_activity "
                 + "WHERE datname = current_database() AND wait_event_type = 'Lock'");
-            while ((long)(await waiting.ExecuteScalarAsync(Ct))! < those)
-                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
+            while ((long)(await waiting.ExecuteScalarAsync(Patience.Token))! < those)
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Patience.Token);
         }
     }
 

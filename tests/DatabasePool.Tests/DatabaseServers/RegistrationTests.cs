@@ -185,9 +185,9 @@ public sealed class RegistrationTests(PoolWorld world) : IClassFixture<PoolWorld
         while (await CustomerServer.AskAsync<long>(
             own.ConnectionString,
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'REVOKE%'",
-            Ct) == 0)
+            Patience.Token) == 0)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Patience.Token);
         }
 
         // Whoever waits for the same change is refused once it is made.
