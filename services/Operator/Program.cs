@@ -12,7 +12,7 @@ command.SetAction((arguments, cancellation) =>
     Run(arguments.GetValue(metricsAddress), arguments.GetValue(election), cancellation));
 return await command.Parse(args).InvokeAsync();
 
-static async Task<int> Run(string? metricsAddress, bool election, CancellationToken cancellation)
+static async Task Run(string? metricsAddress, bool election, CancellationToken cancellation)
 {
     var builder = WebApplication.CreateSlimBuilder();
     var settings = builder.Configuration;
@@ -38,9 +38,7 @@ static async Task<int> Run(string? metricsAddress, bool election, CancellationTo
     await using var app = builder.Build();
     app.MapPrometheusScrapingEndpoint("/metrics");
     app.MapOperatorHealth();
-    var controller = app.Services.GetRequiredService<Controller>();
     await app.RunAsync(cancellation);
-    return controller.HasLostLease ? 1 : 0;
 }
 
 // ":8383" means every address, as it does for the manifests of today.

@@ -4,21 +4,20 @@ using k8s.Models;
 
 namespace Cloud.Operator.Leading;
 
-/// <summary>The Lease was lost while this copy led.</summary>
-public sealed class LeadershipLostException(string message) : Exception(message);
-
 /// <summary>
 /// Lets one copy of the operator work at a time, by a Lease that the holder renews. The name of the Lease is that of
 /// the predecessor, so that the two never work at once.
 /// </summary>
 /// <remarks>
-/// Guarantees: the work is cancelled, and <see cref="Lead"/> throws, at the latest <see cref="RenewDeadline"/> after
-/// the last renewal that the API server confirmed, which is before another copy may take over
-/// (<see cref="Duration"/> after it last saw the Lease change, by its own clock: clocks are never compared).
+/// Guarantees: the work is cancelled at the latest <see cref="RenewDeadline"/> after the last renewal that the API server
+/// confirmed, which is before another copy may take over (<see cref="Duration"/> after it last saw the Lease change, by
+/// its own clock: clocks are never compared). A new term begins when the work of the last has ended.
 /// Failures: a renewal that fails for any reason is tried again until that deadline; trouble while waiting to lead
 /// only delays. A holder that ends in order gives the Lease back by an empty name; a killed one costs
 /// <see cref="Duration"/>. As with any lease, a process that stalls longer than the deadline may still have one request
-/// under way when it wakes; requests are guarded by versions and idempotent.
+/// under way when it wakes; requests are guarded by versions and idempotent. A copy that lost the Lease stands for it
+/// again and keeps what it knows: programs that end and list everything anew, because a slow API server made them lose
+/// it, make that server slower.
 /// </remarks>
 public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProvider time, ILogger<Elector> log)
 {
@@ -35,11 +34,15 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
     /// </summary>
     private static readonly TimeSpan RenewPeriod = TimeSpan.FromSeconds(4);
 
+    /// <summary>How long one try may take, so that a connection that hangs leaves time for another.</summary>
+    private static readonly TimeSpan AttemptTimeout = RenewDeadline / 2;
+
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(2);
 
     private readonly string _identity = options.Instance;
     private readonly ObjectKey _key = new(options.Namespace, LeaseName);
 
+    private V1Lease? _held;
     private string? _lastTrouble;
     private string? _seenVersion;
     private long _seenAt;
@@ -47,8 +50,8 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
     /// <summary>True while the work runs.</summary>
     public bool IsLeading { get; private set; }
 
-    /// <summary>Runs the work once this copy leads (at once when there is no election), until cancelled.</summary>
-    /// <exception cref="LeadershipLostException">The Lease was lost; the work has been cancelled.</exception>
+    /// <summary>Runs the work whenever this copy leads (at once when there is no election), until cancelled or until
+    /// the work ends.</summary>
     public async Task Lead(Func<CancellationToken, Task> work, CancellationToken cancellation)
     {
         if (!options.EnableLeaderElection)
@@ -58,50 +61,66 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
             return;
         }
 
-        log.LogInformation("Standing for {Lease} as {Identity}", _key, _identity);
-        while (!await TryHold(cancellation))
+        do
         {
-            await Task.Delay(RetryPeriod, time, cancellation);
-        }
+            log.LogInformation("Standing for {Lease} as {Identity}", _key, _identity);
+            while (!await TryHold(cancellation))
+            {
+                await Task.Delay(RetryPeriod, time, cancellation);
+            }
 
-        log.LogInformation("Leading by {Lease}", _key);
+            log.LogInformation("Leading by {Lease}", _key);
+        }
+        while (await LoseTerm(work, cancellation));
+    }
+
+    /// <summary>One term.</summary>
+    /// <returns>True when the Lease was lost; false when the work ended by itself.</returns>
+    private async Task<bool> LoseTerm(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    {
         using var term = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         IsLeading = true;
         var working = work(term.Token);
-        var holding = KeepHolding(term.Token);
+        var holding = HoldUntilLost(term.Token);
+        var lost = false;
         try
         {
-            await await Task.WhenAny(working, holding);
+            var first = await Task.WhenAny(working, holding);
+            await first;
+            lost = first == holding;
         }
         finally
         {
             IsLeading = false;
             await term.CancelAsync();
             await Task.WhenAll(working, holding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await Release();
+            if (!lost)
+            {
+                await Release();
+            }
         }
+
+        return lost;
     }
 
-    private async Task KeepHolding(CancellationToken cancellation)
+    private async Task HoldUntilLost(CancellationToken cancellation)
     {
         var renewed = time.GetTimestamp();
         var wait = RenewPeriod;
-        while (true)
+        while (time.GetElapsedTime(renewed) < RenewDeadline)
         {
             await Task.Delay(wait, time, cancellation);
             var attempt = time.GetTimestamp();
-            using var deadline = new CancellationTokenSource(
-                Positive(RenewDeadline - time.GetElapsedTime(renewed)), time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, deadline.Token);
+            var left = RenewDeadline - time.GetElapsedTime(renewed);
+            using var limit = new CancellationTokenSource(Positive(left < AttemptTimeout ? left : AttemptTimeout), time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, limit.Token);
             var held = await TryHold(either.Token);
             cancellation.ThrowIfCancellationRequested();
             // Counted from the start of the attempt: the server may have written it any time since.
             (renewed, wait) = held ? (attempt, RenewPeriod) : (renewed, RetryPeriod);
-            if (time.GetElapsedTime(renewed) >= RenewDeadline)
-            {
-                throw new LeadershipLostException($"The Lease {_key} could not be renewed for {RenewDeadline}.");
-            }
         }
+
+        log.LogWarning("Losing {Lease}: it could not be renewed for {Deadline}", _key, RenewDeadline);
     }
 
     /// <summary>Takes or renews the Lease if that is possible; false for any reason why not.</summary>
@@ -109,10 +128,12 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
     {
         try
         {
-            var lease = await api.Find(ResourceKinds.Leases, _key, cancellation);
+            // Whoever holds it knows it as it is, unless somebody took it.
+            var lease = _held ?? await api.Find(ResourceKinds.Leases, _key, cancellation);
+            _held = null;
             if (lease is null)
             {
-                await api.Create(ResourceKinds.Leases, Written(new V1Lease
+                _held = await api.Create(ResourceKinds.Leases, Written(new V1Lease
                 {
                     Metadata = new V1ObjectMeta { Name = _key.Name, NamespaceProperty = _key.Namespace },
                     Spec = new V1LeaseSpec(),
@@ -126,7 +147,7 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
             }
 
             lease.Spec ??= new V1LeaseSpec();
-            await api.Replace(ResourceKinds.Leases, Written(lease), Children.FieldManager, cancellation);
+            _held = await api.Replace(ResourceKinds.Leases, Written(lease), Children.FieldManager, cancellation);
             return true;
         }
         catch (KubernetesApiException e)

@@ -11,19 +11,15 @@ namespace Cloud.Operator.Reconciling;
 /// Guarantees: no pass starts before every cache has been listed once, nor before this copy leads; a change is worked
 /// on within milliseconds; at most one pass per resource at a time. Nothing runs on a timer but what waits.
 /// Failures: a bug in a pass is logged with its stack and retried like any failure, so one resource cannot stop the
-/// others; a lost Lease ends the program, because a pass that is under way cannot be taken back.
+/// others; a lost Lease cancels the passes under way, and all resources are looked at again once this copy leads again.
 /// </remarks>
 public sealed class Controller(
     ClusterView view, Reconciler reconciler, NetworkPhases network, Slots slots, Elector elector, Measures measures,
-    OperatorOptions options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Controller> log)
+    OperatorOptions options, TimeProvider time, ILogger<Controller> log)
     : BackgroundService
 {
     /// <summary>Caches are listed and, if there is an election, it does not matter whether it is won.</summary>
     public bool IsReady { get; private set; }
-
-    /// <summary>The program ends because another copy may lead by now; whoever started it is to start it
-    /// again.</summary>
-    public bool HasLostLease { get; private set; }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -37,18 +33,12 @@ public sealed class Controller(
         var working = Work(queue, stop.Token);
         try
         {
-            // Whichever ends first ends both: by shutdown, by a lost Lease, or by a bug in a watch.
+            // Whichever ends first ends both: by shutdown, or by a bug.
             await await Task.WhenAny(watching, working);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             log.LogInformation("Stopping");
-        }
-        catch (LeadershipLostException e)
-        {
-            log.LogWarning("Ending, to begin anew: {Message}", e.Message);
-            HasLostLease = true;
-            lifetime.StopApplication();
         }
         finally
         {
@@ -63,9 +53,23 @@ public sealed class Controller(
         IsReady = true;
         log.LogInformation("Following {Count} resources", view.Mattermosts.Count);
         await elector.Lead(
-            async leading => await Task.WhenAll(
-                Enumerable.Range(0, options.MaxReconcileConcurrency).Select(_ => WorkOne(queue, leading))),
+            async leading =>
+            {
+                QueueAll(queue);
+                await Task.WhenAll(
+                    Enumerable.Range(0, options.MaxReconcileConcurrency).Select(_ => WorkOne(queue, leading)));
+            },
             cancellation);
+    }
+
+    /// <summary>What another copy, or a term of this one that was cut, left unfinished is found by looking at
+    /// all.</summary>
+    private void QueueAll(WorkQueue<ObjectKey> queue)
+    {
+        foreach (var mattermost in view.Mattermosts.All())
+        {
+            queue.Add(ObjectKey.Of(mattermost));
+        }
     }
 
     private async Task WorkOne(WorkQueue<ObjectKey> queue, CancellationToken cancellation)

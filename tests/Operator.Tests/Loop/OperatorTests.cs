@@ -1,12 +1,10 @@
 using System.Text.Json.Nodes;
 using Cloud.Operator.Manifests;
 using Cloud.Operator.Mattermosts;
-using Cloud.Operator.Reconciling;
 using Cloud.Watching;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 
 namespace Cloud.Operator.Tests.Loop;
 
@@ -273,18 +271,25 @@ public sealed class OperatorTests
     }
 
     [Fact]
-    public async Task An_operator_that_cannot_renew_its_lease_ends_in_order()
+    public async Task An_operator_that_cannot_renew_its_lease_stops_working_until_it_can()
     {
         await using var world = await World.Start();
-        var first = await world.StartOperator(
-            new OperatorOptions { Instance = "first", EnableLeaderElection = true });
+        var only = await world.StartOperator(
+            new OperatorOptions { Instance = "only", EnableLeaderElection = true });
         await world.Create("chat");
         await world.UntilStable("chat");
+        var elector = only.Services.GetRequiredService<Leading.Elector>();
 
         world.Break(new() { Id = "leases", Resource = "leases.coordination.k8s.io", ErrorCode = 503 });
-        await first.WaitForShutdownAsync(Cancellation);
+        await world.Until(() => !elector.IsLeading);
+        await world.Create("later");
+        await world.Change("chat", """{"replicas":2}""");
+        Assert.Null((await world.Find(Mattermost.ResourceKind, "later"))!.Status);
+        world.Mend("leases");
 
-        Assert.True(first.Services.GetRequiredService<Controller>().HasLostLease);
+        await world.UntilStable("later");
+        await world.UntilStatus("chat", s => s.UpdatedReplicas == 2);
+        Assert.True(elector.IsLeading);
     }
 
     [Fact]

@@ -24,6 +24,8 @@ public sealed class World : IAsyncDisposable
     /// </summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(50);
+
     private readonly CancellationTokenSource _patience =
         CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
     private readonly TemporaryDirectory _directory = new();
@@ -34,6 +36,8 @@ public sealed class World : IAsyncDisposable
     public KubernetesApi Api { get; private set; } = null!;
 
     private CancellationToken Cancellation => _patience.Token;
+
+    private Faults Faults => _simulator.Services.GetRequiredService<SimulatedClusters>().All[0].Faults;
 
     /// <param name="nodes">Without nodes no pod ever starts, so that whatever is in progress stays so.</param>
     public static async Task<World> Start(int nodes = 2)
@@ -65,8 +69,9 @@ public sealed class World : IAsyncDisposable
     }
 
     /// <summary>Makes requests to the API server fail.</summary>
-    public void Break(FaultRule fault) =>
-        _simulator.Services.GetRequiredService<SimulatedClusters>().All[0].Faults.Put(fault);
+    public void Break(FaultRule fault) => Faults.Put(fault);
+
+    public void Mend(string faultId) => Assert.True(Faults.Remove(faultId));
 
     public async Task StopOperator(IHost host)
     {
@@ -137,6 +142,14 @@ public sealed class World : IAsyncDisposable
                     return now;
                 }
             }
+        }
+    }
+
+    public async Task Until(Func<bool> holds)
+    {
+        while (!holds())
+        {
+            await Task.Delay(LookAgainAfter, TimeProvider.System, Cancellation);
         }
     }
 
