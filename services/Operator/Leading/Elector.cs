@@ -9,9 +9,9 @@ namespace Cloud.Operator.Leading;
 /// the predecessor, so that the two never work at once.
 /// </summary>
 /// <remarks>
-/// Guarantees: the work is cancelled at the latest <see cref="RenewDeadline"/> after the last renewal that the API server
-/// confirmed, which is before another copy may take over (<see cref="Duration"/> after it last saw the Lease change, by
-/// its own clock: clocks are never compared). A new term begins when the work of the last has ended.
+/// Guarantees: the work is cancelled at the latest <see cref="RenewDeadline"/> after the last renewal that the API
+/// server confirmed began, which is before another copy may take over (<see cref="Duration"/> after it last saw the
+/// Lease change, by its own clock: clocks are never compared). A new term begins when the work of the last has ended.
 /// Failures: a renewal that fails for any reason is tried again until that deadline; trouble while waiting to lead
 /// only delays. A holder that ends in order gives the Lease back by an empty name; a killed one costs
 /// <see cref="Duration"/>. As with any lease, a process that stalls longer than the deadline may still have one request
@@ -61,27 +61,40 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
             return;
         }
 
+        long taken;
         do
         {
             log.LogInformation("Standing for {Lease} as {Identity}", _key, _identity);
-            while (!await TryHold(cancellation))
-            {
-                await Task.Delay(RetryPeriod, time, cancellation);
-            }
-
+            taken = await Take(cancellation);
             log.LogInformation("Leading by {Lease}", _key);
         }
-        while (await LoseTerm(work, cancellation));
+        while (await Serve(taken, work, cancellation));
+    }
+
+    /// <returns>When the attempt began that took it: the server may have written it any time since.</returns>
+    private async Task<long> Take(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var attempt = time.GetTimestamp();
+            if (await TryHold(AttemptTimeout, cancellation))
+            {
+                return attempt;
+            }
+
+            await Task.Delay(RetryPeriod, time, cancellation);
+        }
     }
 
     /// <summary>One term.</summary>
     /// <returns>True when the Lease was lost; false when the work ended by itself.</returns>
-    private async Task<bool> LoseTerm(Func<CancellationToken, Task> work, CancellationToken cancellation)
+    private async Task<bool> Serve(
+        long taken, Func<CancellationToken, Task> work, CancellationToken cancellation)
     {
         using var term = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         IsLeading = true;
         var working = work(term.Token);
-        var holding = HoldUntilLost(term.Token);
+        var holding = HoldUntilLost(taken, term.Token);
         var lost = false;
         try
         {
@@ -103,20 +116,16 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
         return lost;
     }
 
-    private async Task HoldUntilLost(CancellationToken cancellation)
+    private async Task HoldUntilLost(long renewed, CancellationToken cancellation)
     {
-        var renewed = time.GetTimestamp();
         var wait = RenewPeriod;
         while (time.GetElapsedTime(renewed) < RenewDeadline)
         {
             await Task.Delay(wait, time, cancellation);
             var attempt = time.GetTimestamp();
             var left = RenewDeadline - time.GetElapsedTime(renewed);
-            using var limit = new CancellationTokenSource(Positive(left < AttemptTimeout ? left : AttemptTimeout), time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, limit.Token);
-            var held = await TryHold(either.Token);
+            var held = await TryHold(left < AttemptTimeout ? left : AttemptTimeout, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            // Counted from the start of the attempt: the server may have written it any time since.
             (renewed, wait) = held ? (attempt, RenewPeriod) : (renewed, RetryPeriod);
         }
 
@@ -124,8 +133,11 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
     }
 
     /// <summary>Takes or renews the Lease if that is possible; false for any reason why not.</summary>
-    private async Task<bool> TryHold(CancellationToken cancellation)
+    private async Task<bool> TryHold(TimeSpan within, CancellationToken ending)
     {
+        using var limit = new CancellationTokenSource(Positive(within), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ending, limit.Token);
+        var cancellation = either.Token;
         try
         {
             // Whoever holds it knows it as it is, unless somebody took it.
