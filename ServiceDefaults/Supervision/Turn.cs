@@ -319,11 +319,20 @@ internal sealed class Turn<TRow, TState>(
 
     /// <summary>The step was cut by a stop or by losing the lease: nothing is recorded, another worker may go on at
     /// once.</summary>
+    /// <exception cref="TimeoutException">PostgreSQL does not answer.</exception>
     private async Task<TurnEnd> GiveBackAsync(TRow row, CancellationToken stopping)
     {
         // The turn's own token has fired; this last write gets a short one of its own.
         using var brief = new CancellationTokenSource(ReleaseWithin, time);
-        await store.ReleaseAsync(row, dueNow: true, brief.Token);
+        try
+        {
+            await store.ReleaseAsync(row, dueNow: true, brief.Token);
+        }
+        catch (OperationCanceledException e) when (!stopping.IsCancellationRequested)
+        {
+            throw new TimeoutException($"A claim could not be given back within {ReleaseWithin.TotalSeconds:0} s.", e);
+        }
+
         if (stopping.IsCancellationRequested)
         {
             return default;

@@ -206,6 +206,34 @@ public sealed class Rivals(ITestOutputHelper output)
         Assert.Null(delivered.LastErrorCode);
     }
 
+    [Fact]
+    public async Task Losing_the_lease_while_PostgreSQL_does_not_answer_is_no_failure_of_the_row()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var inStep = new TaskCompletionSource();
+        depot.Post.Before = async (_, ct) =>
+        {
+            if (inStep.TrySetResult())
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, depot.Clock, ct);
+            }
+        };
+        var process = await depot.StartAsync(Ct);
+        await process.HearsOthersAsync(Ct);
+        var silence = process.Faults.HoldAt("release.before");
+        var parcel = await process.Store.AddAsync(Parcel.To("A"), Ct);
+        await inStep.Task.WaitAsync(Ct);
+        await depot.StealLeaseAsync(parcel.Id);
+        await silence.ReachedAsync(Ct);
+        depot.Clock.Advance(TimeSpan.FromSeconds(10));
+        silence.Release();
+
+        await depot.LeaseRunsOutAsync(parcel.Id);
+        await depot.TurnClockUntilAsync(
+            process.UntilAsync(parcel.Id, ParcelState.Delivered, Ct), TimeSpan.FromSeconds(1), Ct);
+        Assert.Equal(0, process.Faults.TimesPassed("set-aside.before"));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -60,7 +60,7 @@ public sealed class FuzzTests(Cloudlet cloudlet, ITestOutputHelper output)
 
         lock (output)
         {
-            output.WriteLine($"{host}: {string.Join(", ", trial.Answers.OrderBy(a => a.Key)
+            output.WriteLine($"{host}: {string.Join(", ", trial.Answers.OrderByDescending(a => a.Value)
                 .Select(a => $"{a.Key} {a.Value}"))}");
         }
 
@@ -70,6 +70,7 @@ public sealed class FuzzTests(Cloudlet cloudlet, ITestOutputHelper output)
     private static async Task TryAsync(Trial trial, Rpc rpc, IMessage request)
     {
         var status = StatusCode.OK;
+        var reason = $"{status}";
         IMessage? answer = null;
         try
         {
@@ -86,14 +87,14 @@ public sealed class FuzzTests(Cloudlet cloudlet, ITestOutputHelper output)
         catch (RpcException e)
         {
             status = e.StatusCode;
-            var info = e.GetRpcStatus()?.GetDetail<ErrorInfo>();
-            if (Bugs.Contains(status) || string.IsNullOrEmpty(info?.Reason))
+            reason = e.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? "";
+            if (Bugs.Contains(status) || reason.Length == 0)
             {
                 trial.Blame(rpc, request, $"{status}: {e.Status.Detail}");
             }
         }
 
-        trial.Answers[status] = trial.Answers.GetValueOrDefault(status) + 1;
+        trial.Answers[reason] = trial.Answers.GetValueOrDefault(reason) + 1;
         var after = await trial.Rows.SumAsync(Ct);
         if (after != trial.Sum && !MayChange(rpc, request, status))
         {
@@ -233,7 +234,8 @@ public sealed class FuzzTests(Cloudlet cloudlet, ITestOutputHelper output)
 
         public string Sum { get; set; } = sum;
 
-        public Dictionary<StatusCode, int> Answers { get; } = [];
+        /// <summary>How often each code was the answer.</summary>
+        public Dictionary<string, int> Answers { get; } = [];
 
         public List<string> Wrong { get; } = [];
 
