@@ -67,6 +67,7 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
             log.LogInformation("Standing for {Lease} as {Identity}", _key, _identity);
             taken = await Take(cancellation);
             log.LogInformation("Leading by {Lease}", _key);
+            _lastTrouble = null;
         }
         while (await Serve(taken, work, cancellation));
     }
@@ -164,16 +165,27 @@ public sealed class Elector(KubernetesApi api, OperatorOptions options, TimeProv
         }
         catch (KubernetesApiException e)
         {
-            log.Log(
-                e.Message == _lastTrouble ? LogLevel.Debug : LogLevel.Warning,
-                "Not getting hold of {Lease}: {Message}", _key, e.Message);
-            _lastTrouble = e.Message;
+            Tell(e.Message);
             return false;
         }
         catch (OperationCanceledException)
         {
+            if (!ending.IsCancellationRequested)
+            {
+                Tell("the API server does not answer in time");
+            }
+
             return false;
         }
+    }
+
+    /// <summary>The same trouble again is not news.</summary>
+    private void Tell(string trouble)
+    {
+        log.Log(
+            trouble == _lastTrouble ? LogLevel.Debug : LogLevel.Warning,
+            "Not getting hold of {Lease}: {Message}", _key, trouble);
+        _lastTrouble = trouble;
     }
 
     private bool MayTake(V1Lease lease)

@@ -270,8 +270,10 @@ public sealed class OperatorTests
         Assert.Equal("second", lease.Spec.HolderIdentity);
     }
 
-    [Fact]
-    public async Task An_operator_that_cannot_renew_its_lease_stops_working_until_it_can()
+    [Theory]
+    [InlineData(503, 0)]
+    [InlineData(null, 3_600_000)] // no answer
+    public async Task An_operator_that_cannot_renew_its_lease_stops_working_until_it_can(int? errorCode, int latencyMs)
     {
         await using var world = await World.Start();
         var only = await world.StartOperator(
@@ -280,7 +282,10 @@ public sealed class OperatorTests
         await world.UntilStable("chat");
         var elector = only.Services.GetRequiredService<Leading.Elector>();
 
-        world.Break(new() { Id = "leases", Resource = "leases.coordination.k8s.io", ErrorCode = 503 });
+        world.Break(new()
+        {
+            Id = "leases", Resource = "leases.coordination.k8s.io", ErrorCode = errorCode, LatencyMs = latencyMs,
+        });
         await world.Until(() => !elector.IsLeading);
         await world.Create("later");
         await world.Change("chat", """{"replicas":2}""");
