@@ -95,6 +95,8 @@ public static class ServiceHosting
                 // Nothing here leaves a trace in its session (advisory locks are those of transactions), so that the
                 // seven statements which would wipe it before each use would only cost.
                 source.ConnectionStringBuilder.NoResetOnClose = true;
+                // Only types that every PostgreSQL has are used, so that its catalog need not be read at the start.
+                source.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
             });
         var services = builder.Services;
         if (builder.Configuration.GetConnectionString(RedisConnection) is { Length: > 0 })

@@ -9,13 +9,17 @@ internal static class CustomerServer
 {
     /// <summary>One value from the shared server, as its superuser.</summary>
     public static async Task<T?> AskAsync<T>(string sql, CancellationToken ct) =>
-        await AskAsync<T>(await PostgresServer.AdminConnectionStringAsync(ct), sql, ct);
+        await AskOnceAsync<T>(await PostgresServer.AdminConnectionStringAsync(ct), sql, ct);
 
-    /// <summary>One value over a connection string.</summary>
-    public static async Task<T?> AskAsync<T>(string connectionString, string sql, CancellationToken ct)
+    /// <summary>One value over a connection string, which leaves no connection behind.</summary>
+    public static Task<T?> AskAsync<T>(string connectionString, string sql, CancellationToken ct) =>
+        AskOnceAsync<T>(connectionString + ";Pooling=false", sql, ct);
+
+    private static async Task<T?> AskOnceAsync<T>(string connectionString, string sql, CancellationToken ct)
     {
-        await using var source = NpgsqlDataSource.Create(connectionString + ";Pooling=false");
-        await using var command = source.CreateCommand(sql);
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync(ct);
+        await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync(ct) is T value ? value : default;
     }
 

@@ -32,7 +32,7 @@ public sealed class DocumentTests(FeedWorld world) : IClassFixture<FeedWorld>
     public async Task The_schema_document_is_all_migrations_added_up()
     {
         var ct = TestContext.Current.CancellationToken;
-        var schema = await SchemaDocument.OfAsync(world.OwnConnectionString, ct);
+        var schema = await SchemaDocument.OfAsync(world.Own.ConnectionString, ct);
 
         Assert.Equal(await SchemaDocument.WrittenAsync("Metrics", schema, ct), schema);
     }

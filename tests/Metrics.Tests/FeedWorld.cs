@@ -34,7 +34,7 @@ public sealed class FeedWorld : IAsyncLifetime
     public RedisServer Redis => _redis;
 
     /// <summary>The service's own tables.</summary>
-    public string OwnConnectionString => _database!.ConnectionString;
+    public TestDatabase Own => _database!;
 
     public Proto.EventService.EventServiceClient Events => new(Service.Channel);
 

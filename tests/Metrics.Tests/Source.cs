@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace Cloud.Metrics.Tests;
 
@@ -75,8 +74,7 @@ internal sealed class Source : IAsyncDisposable
     /// <summary>Changes the outbox behind the process's back.</summary>
     public async Task TamperAsync(string sql, CancellationToken ct)
     {
-        await using var source = NpgsqlDataSource.Create(_database.ConnectionString);
-        await using var command = source.CreateCommand(sql);
+        await using var command = _database.Source.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(ct);
     }
 

@@ -1,5 +1,3 @@
-using Npgsql;
-
 namespace Cloud.TestHost;
 
 /// <summary>The numbers that triggers keep up, compared with what they sum up, by statements that answer where they
@@ -58,13 +56,13 @@ public static class KeptSums
     public static async Task<IReadOnlyList<string>> WrongAfterAsync(
         TestDatabase database, string schema, IReadOnlyList<string> statements, CancellationToken ct)
     {
-        await using var source = NpgsqlDataSource.Create(database.ConnectionString);
         var wrong = new List<string>();
         foreach (var statement in statements.Prepend(WithoutReferences))
         {
-            await using var change = source.CreateCommand(statement);
+            await using var change = database.Source.CreateCommand(statement);
             await change.ExecuteNonQueryAsync(ct);
-            await using var compare = source.CreateCommand(Sql[schema].Replace("{0}", "", StringComparison.Ordinal));
+            await using var compare = database.Source.CreateCommand(
+                Sql[schema].Replace("{0}", "", StringComparison.Ordinal));
             await using var reader = await compare.ExecuteReaderAsync(ct);
             while (await reader.ReadAsync(ct))
             {

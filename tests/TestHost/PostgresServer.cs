@@ -110,7 +110,7 @@ public static class PostgresServer
         await ExecuteAsync(admin, $"DROP DATABASE IF EXISTS {template} WITH (FORCE)", cancellationToken);
         await ExecuteAsync(admin, $"CREATE DATABASE {template}", cancellationToken);
         await ExecuteAsync(
-            ConnectionStringTo(admin, template, role: null),
+            ConnectionStringTo(admin, template, role: null) + ";Pooling=false",
             $"""
             DO $$ BEGIN
                 CREATE ROLE {schema} LOGIN PASSWORD '{Password}';
@@ -141,10 +141,16 @@ public static class PostgresServer
         return address.ConnectionString;
     }
 
+    /// <summary>Executes something as the superuser, in database <c>postgres</c>.</summary>
+    public static async Task ExecuteAsync(string sql, CancellationToken cancellationToken) =>
+        await ExecuteAsync(await AdminConnectionStringAsync(cancellationToken), sql, cancellationToken);
+
     internal static async Task ExecuteAsync(string connectionString, string sql, CancellationToken cancellationToken)
     {
-        await using var dataSource = NpgsqlDataSource.Create(connectionString + ";Pooling=false");
-        await using var command = dataSource.CreateCommand(sql);
+        // Pooled, by connection string: where starting a process is slow, a connection costs more than what it is for.
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
@@ -155,9 +161,13 @@ public static class PostgresServer
 /// <param name="ConnectionString">The service role's connection string, with its schema as search path.</param>
 public sealed record TestDatabase(string Name, string AdminConnectionString, string ConnectionString) : IAsyncDisposable
 {
+    /// <summary>Connections to look at a service's tables, or to change them, behind its back.</summary>
+    public NpgsqlDataSource Source { get; } = NpgsqlDataSource.Create(ConnectionString);
+
     /// <summary>Drops the database, whoever is still connected.</summary>
     public async ValueTask DisposeAsync()
     {
+        await Source.DisposeAsync();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         await PostgresServer.ExecuteAsync(
             AdminConnectionString, $"DROP DATABASE IF EXISTS {Name} WITH (FORCE)", patience.Token);

@@ -60,9 +60,6 @@ internal sealed class InstallationSystem : IAsyncDisposable
 
     public Proto.InstallationService.InstallationServiceClient Client => ClientOf(0);
 
-    /// <summary>The service's schema, for looking at rows.</summary>
-    public string ConnectionString => _database.ConnectionString;
-
     private static CancellationToken Cut => TestContext.Current.CancellationToken;
 
     /// <param name="fakeClock">Whether the test turns the hands of the clock.</param>
@@ -194,8 +191,7 @@ internal sealed class InstallationSystem : IAsyncDisposable
     /// <summary>The first column of what a query answers.</summary>
     public async Task<IReadOnlyList<object>> QueryAsync(string sql, params object[] values)
     {
-        await using var source = NpgsqlDataSource.Create(ConnectionString);
-        await using var command = source.CreateCommand(sql);
+        await using var command = _database.Source.CreateCommand(sql);
         foreach (var value in values)
         {
             command.Parameters.Add(new NpgsqlParameter { Value = value });

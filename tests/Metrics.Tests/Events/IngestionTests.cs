@@ -152,8 +152,7 @@ public sealed class IngestionTests(FeedWorld world) : IClassFixture<FeedWorld>
 
     private async Task<IReadOnlyList<(string Resource, string State)>> FleetOfAsync(string source)
     {
-        await using var tables = NpgsqlDataSource.Create(world.OwnConnectionString);
-        await using var command = tables.CreateCommand(
+        await using var command = world.Own.Source.CreateCommand(
             "SELECT resource, state FROM fleet WHERE source = $1 ORDER BY resource");
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = source });
         await using var rows = await command.ExecuteReaderAsync(Ct);

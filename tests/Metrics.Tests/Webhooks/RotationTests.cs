@@ -1,5 +1,4 @@
 using Google.Protobuf.WellKnownTypes;
-using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.Metrics.V1;
 
@@ -103,8 +102,7 @@ public sealed class RotationTests(WebhookWorld world) : IClassFixture<WebhookWor
     /// <summary>Every row of every table, as text; bytes as the characters they are.</summary>
     private async Task<string> EverythingStoredAsync()
     {
-        await using var source = NpgsqlDataSource.Create(world.ConnectionString);
-        await using var command = source.CreateCommand(
+        await using var command = world.Own.Source.CreateCommand(
             """
             SELECT string_agg(replace(query_to_xml(format('SELECT * FROM %I.%I', table_schema, table_name),
                                            true, false, '')::text, E'\n', ' '), ' ')

@@ -5,7 +5,6 @@ using Cloud.ServiceDefaults.Supervision;
 using Cloud.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
-using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.Metrics.V1;
 
@@ -47,7 +46,7 @@ public sealed class WebhookWorld : IAsyncLifetime
 
     public ServiceHost<EventService> Service => _feed.Service;
 
-    public string ConnectionString => _feed.OwnConnectionString;
+    public TestDatabase Own => _feed.Own;
 
     public Proto.WebhookService.WebhookServiceClient Webhooks => new(Service.Channel);
 
@@ -168,8 +167,7 @@ public sealed class WebhookWorld : IAsyncLifetime
 
     public async Task ExecuteAsync(string sql, CancellationToken ct)
     {
-        await using var source = NpgsqlDataSource.Create(ConnectionString);
-        await using var command = source.CreateCommand(sql);
+        await using var command = Own.Source.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(ct);
     }
 

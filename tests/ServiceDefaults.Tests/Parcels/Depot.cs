@@ -27,7 +27,6 @@ public sealed class Depot : IAsyncDisposable
     {
         _database = database;
         Redis = redis;
-        Source = NpgsqlDataSource.Create(database.ConnectionString);
     }
 
     public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2031, 5, 6, 7, 8, 9, TimeSpan.Zero));
@@ -36,7 +35,7 @@ public sealed class Depot : IAsyncDisposable
 
     public RedisServer Redis { get; }
 
-    public NpgsqlDataSource Source { get; }
+    public NpgsqlDataSource Source => _database.Source;
 
     /// <summary>A depot on a database of its own on the shared server.</summary>
     public static async Task<Depot> OpenAsync(CancellationToken ct)
@@ -212,7 +211,6 @@ public sealed class Depot : IAsyncDisposable
             await process.DisposeAsync();
         }
 
-        await Source.DisposeAsync();
         Redis.Dispose();
         await _database.DisposeAsync();
     }

@@ -18,8 +18,8 @@ internal sealed class WorkspaceDatabase(string admin, string name) : IAsyncDispo
     {
         var admin = await PostgresServer.AdminConnectionStringAsync(TestContext.Current.CancellationToken);
         var database = new WorkspaceDatabase(admin, $"workspace_{Interlocked.Increment(ref _made)}");
-        await database.ExecuteAsync($"CREATE ROLE {database.Name} LOGIN PASSWORD '{Password}'");
-        await database.ExecuteAsync($"CREATE DATABASE {database.Name} OWNER {database.Name} STRATEGY wal_log");
+        await ExecuteAsync($"CREATE ROLE {database.Name} LOGIN PASSWORD '{Password}'");
+        await ExecuteAsync($"CREATE DATABASE {database.Name} OWNER {database.Name} STRATEGY wal_log");
         return database;
     }
 
@@ -45,10 +45,6 @@ internal sealed class WorkspaceDatabase(string admin, string name) : IAsyncDispo
         await ExecuteAsync($"DROP ROLE IF EXISTS {name}");
     }
 
-    private async Task ExecuteAsync(string sql)
-    {
-        await using var source = NpgsqlDataSource.Create(admin + ";Pooling=false");
-        await using var command = source.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
-    }
+    private static Task ExecuteAsync(string sql) =>
+        PostgresServer.ExecuteAsync(sql, TestContext.Current.CancellationToken);
 }
