@@ -7,7 +7,9 @@ namespace Cloud.LocalPostgres;
 /// <summary>The files of a local server: <c>cluster/</c> is PostgreSQL's own directory, beside it its log.</summary>
 internal static class DataDirectory
 {
-    private const int PrivateHashLength = 12;
+    /// <summary>Not /var/tmp, where systemd-tmpfiles deletes what a month did not touch.</summary>
+    private const string Reachable = "/var/lib";
+    private const int PrivateNameLength = 12;
 
     public static string ClusterIn(string home) => Path.Combine(home, "cluster");
 
@@ -20,7 +22,8 @@ internal static class DataDirectory
 
     /// <summary>
     /// Makes the directory, owned by the user that will run the server. Where that user cannot reach it (a checkout
-    /// under /root), the files live under /var/tmp and the directory is a link to them.
+    /// under /root), the files live in a directory of their own in <see cref="Reachable"/> and the directory is a
+    /// link to them. The link alone says which: a link deleted by hand starts a new server and leaves the old files.
     /// </summary>
     public static async Task<string> PrepareAsync(
         string directory, UnprivilegedUser user, CancellationToken cancellationToken)
@@ -38,13 +41,14 @@ internal static class DataDirectory
             return wanted;
         }
 
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(wanted)))[..PrivateHashLength];
-        var reachable = $"/var/tmp/cloud-postgres-{hash}";
+        var reachable = Path.Combine(
+            Reachable, $"cloud-postgres-{RandomNumberGenerator.GetHexString(PrivateNameLength, lowercase: true)}");
         await user.OwnAsync(reachable, cancellationToken);
         if (!await user.ReachesAsync(reachable, cancellationToken))
         {
+            Directory.Delete(reachable);
             throw new PostgresUnavailableException(
-                $"PostgreSQL may not run as root, and no other user reaches {wanted} nor /var/tmp. Choose a state "
+                $"PostgreSQL may not run as root, and no other user reaches {wanted} nor {Reachable}. Choose a state "
                 + "directory everybody can reach: CLOUD_STATE=/srv/cloud ./cloud up.");
         }
 

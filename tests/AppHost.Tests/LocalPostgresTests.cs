@@ -34,12 +34,38 @@ public sealed class LocalPostgresTests
             await ScalarAsync(dataSource, "CREATE TABLE kept (id int)");
         }
 
+        Assert.Null(new DirectoryInfo(directory.Path).LinkTarget);
         await server.KillAsync();
         Assert.True(server.Exited.IsCompleted);
 
         await using var again = await PostgresServer.StartAsync(directory.Path, port, Token);
         await using var after = NpgsqlDataSource.Create(again.ConnectionString + ";Pooling=false");
         Assert.Equal(0L, await ScalarAsync(after, "SELECT count(*) FROM kept"));
+    }
+
+    [Fact]
+    public async Task Files_kept_elsewhere_for_a_closed_directory_do_not_come_back_when_it_is_made_anew()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root hands PostgreSQL to a user who may be kept out.");
+        var closed = Directory.CreateTempSubdirectory("cloud-tests-");
+        var directory = Path.Combine(closed.FullName, "postgres");
+        var user = await UnprivilegedUser.ChooseAsync(Token);
+
+        var first = await DataDirectory.PrepareAsync(directory, user, Token);
+        try
+        {
+            Assert.Equal(first, await DataDirectory.PrepareAsync(directory, user, Token));
+
+            Directory.Delete(directory);
+            var second = await DataDirectory.PrepareAsync(directory, user, Token);
+            Directory.Delete(second, recursive: true);
+            Assert.NotEqual(first, second);
+        }
+        finally
+        {
+            Directory.Delete(first, recursive: true);
+            closed.Delete(recursive: true);
+        }
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 namespace Cloud.TestHost;
 
 /// <summary>A directory that is gone, with all in it, when disposed. Others may pass through it: a PostgreSQL server
-/// never runs as root, and would else keep its files under <c>/var/tmp</c>, where they stay.</summary>
+/// never runs as root, and would else keep its files elsewhere, where they stay.</summary>
 public sealed class TemporaryDirectory : IDisposable
 {
     private const UnixFileMode Passable =
