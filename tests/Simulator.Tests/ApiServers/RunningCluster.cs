@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Cloud.Simulator.ApiServers;
+using Cloud.TestHost;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,11 +17,13 @@ internal sealed class RunningCluster : IAsyncDisposable
 {
     public const string Name = "test";
     private readonly WebApplication _app;
+    private readonly TemporaryDirectory? _own;
 
-    private RunningCluster(WebApplication app, string directory)
+    private RunningCluster(WebApplication app, string directory, TemporaryDirectory? own)
     {
         _app = app;
         Directory = directory;
+        _own = own;
         Http = new HttpClient { BaseAddress = new Uri(new Uri(app.Urls.First()), $"/clusters/{Name}/") };
         Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Settings.EffectiveToken);
     }
@@ -39,10 +42,14 @@ internal sealed class RunningCluster : IAsyncDisposable
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
+    /// <param name="directory">Where its state is kept, to survive it; without one it is gone when disposed.</param>
+    /// <param name="clock">Its time.</param>
+    /// <param name="watchHistory">How many changes a watch may lie behind.</param>
     public static async Task<RunningCluster> StartAsync(
         string? directory = null, TimeProvider? clock = null, int watchHistory = 4096)
     {
-        directory ??= System.IO.Directory.CreateTempSubdirectory("simulator").FullName;
+        var own = directory is null ? new TemporaryDirectory() : null;
+        directory ??= own!.Path;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -57,7 +64,7 @@ internal sealed class RunningCluster : IAsyncDisposable
         var app = builder.Build();
         app.MapApiServers();
         await app.StartAsync(Ct);
-        return new RunningCluster(app, directory);
+        return new RunningCluster(app, directory, own);
     }
 
     public static JsonObject Parse(string json) => (JsonObject)JsonNode.Parse(json)!;
@@ -125,6 +132,7 @@ internal sealed class RunningCluster : IAsyncDisposable
         await _app.StopAsync(Ct);
         await _app.DisposeAsync();
         Http.Dispose();
+        _own?.Dispose();
     }
 }
 

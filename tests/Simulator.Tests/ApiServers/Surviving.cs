@@ -1,4 +1,5 @@
 using System.Net;
+using Cloud.TestHost;
 using Xunit;
 using static Cloud.Simulator.Tests.ApiServers.Manifests;
 
@@ -9,21 +10,21 @@ public sealed class Surviving
     [Fact]
     public async Task Everything_is_there_after_a_restart_even_with_a_torn_last_line()
     {
-        string directory, revision;
-        await using (var before = await RunningCluster.StartAsync())
+        using var directory = new TemporaryDirectory();
+        string revision;
+        await using (var before = await RunningCluster.StartAsync(directory.Path))
         {
-            directory = before.Directory;
             await before.PostAsync(Definitions, Widget);
             await before.PostAsync(Widgets, WidgetOf("w", """{"size":"small"}"""));
             await before.PostAsync(ConfigMaps, ConfigMap("gone"));
             await before.DeleteAsync(ConfigMaps + "/gone");
             revision = (await before.PostAsync(ConfigMaps, ConfigMap("a", """{"x":"ö\n\"q\""}"""))).Revision;
         }
-        var journal = Directory.EnumerateFiles(Path.Combine(directory, "state", "clusters", "test"),
+        var journal = Directory.EnumerateFiles(Path.Combine(directory.Path, "state", "clusters", "test"),
             "journal-*").Max()!;
         await File.AppendAllTextAsync(journal, """{"k":"configmaps","v":99999,"o":{"apiV""",
             TestContext.Current.CancellationToken);
-        await using var after = await RunningCluster.StartAsync(directory);
+        await using var after = await RunningCluster.StartAsync(directory.Path);
         var kept = await after.GetAsync(ConfigMaps + "/a");
         Assert.Equal((revision, "ö\n\"q\""), (kept.Revision, kept.At("data", "x")));
         Assert.Equal(HttpStatusCode.NotFound, (await after.GetAsync(ConfigMaps + "/gone")).Code);
@@ -35,13 +36,12 @@ public sealed class Surviving
     [Fact]
     public async Task A_watch_from_before_a_restart_is_told_to_begin_anew()
     {
-        string directory;
-        await using (var before = await RunningCluster.StartAsync())
+        using var directory = new TemporaryDirectory();
+        await using (var before = await RunningCluster.StartAsync(directory.Path))
         {
-            directory = before.Directory;
             await before.PostAsync(ConfigMaps, ConfigMap("a"));
         }
-        await using var after = await RunningCluster.StartAsync(directory);
+        await using var after = await RunningCluster.StartAsync(directory.Path);
         using var watch = await after.WatchAsync(ConfigMaps + "?watch=1&resourceVersion=2");
         Assert.Contains("\"code\":410", await watch.ReadLineAsync(TestContext.Current.CancellationToken),
             StringComparison.Ordinal);
