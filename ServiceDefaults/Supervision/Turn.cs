@@ -123,21 +123,9 @@ internal sealed class Turn<TRow, TState>(
                 return await GiveBackAsync(row, stopping);
             }
 
-            transition = store.Stamped(row, transition);
-            var goesOn = transition.Tell && transition.After.NextAttemptAt <= store.Now;
-            if (goesOn)
-            {
-                transition = transition with
-                {
-                    After = transition.After with
-                    {
-                        ClaimedUntil = store.Now + claimedFor, ClaimedBy = Worker, LookedAt = store.Now,
-                    },
-                };
-            }
-
             targetFailed = transition.Failure is { Fault: Fault.World };
-            if (!await SaveAsync(row, rule, transition, stopping))
+            var saved = await SaveAsync(row, rule, Continued(store.Stamped(row, transition), claimedFor), stopping);
+            if (saved is null)
             {
                 meter.SaveLost(store.Noun);
                 logger.LogInformation(
@@ -146,12 +134,11 @@ internal sealed class Turn<TRow, TState>(
                 return new TurnEnd(Again: Next(row), TargetFailed: targetFailed);
             }
 
-            if (!goesOn)
+            row = saved.After;
+            if (row.ClaimedUntil is null)
             {
-                return new TurnEnd(LookAt: transition.After.NextAttemptAt, TargetFailed: targetFailed);
+                return new TurnEnd(LookAt: row.NextAttemptAt, TargetFailed: targetFailed);
             }
-
-            row = transition.After;
         }
 
         return new TurnEnd(Again: Next(row), TargetFailed: targetFailed);
@@ -160,18 +147,32 @@ internal sealed class Turn<TRow, TState>(
     /// <summary>A row that was just worked on, behind those that wait longer.</summary>
     private WorkItem Next(TRow row) => new(row.Id, store.Now, true, null, null);
 
+    /// <summary>A row that is due at once stays claimed, for the next step of this turn.</summary>
+    private Transition<TRow> Continued(Transition<TRow> transition, TimeSpan claimedFor) =>
+        transition.Tell && transition.After.NextAttemptAt <= store.Now
+            ? transition with
+            {
+                After = transition.After with
+                {
+                    ClaimedUntil = store.Now + claimedFor, ClaimedBy = Worker, LookedAt = store.Now,
+                },
+            }
+            : transition;
+
     /// <summary>Saves; what PostgreSQL refuses (a constraint the step ran into) is recorded as the step's
     /// failure.</summary>
-    private async Task<bool> SaveAsync(
+    /// <returns>What was saved, from which alone the turn goes on; null when the row was changed meanwhile.</returns>
+    private async Task<Transition<TRow>?> SaveAsync(
         TRow row, Rule<TRow, TState> rule, Transition<TRow> transition, CancellationToken stopping)
     {
         try
         {
-            return await store.SaveAsync(row, transition, stopping);
+            return await store.SaveAsync(row, transition, stopping) ? transition : null;
         }
         catch (PostgresException e) when (!DatabaseTrouble.IsAway(e))
         {
-            return await store.SaveAsync(row, store.Stamped(row, Judge(row, rule, Failure.Of(e), e)), stopping);
+            var refused = store.Stamped(row, Judge(row, rule, Failure.Of(e), e));
+            return await store.SaveAsync(row, refused, stopping) ? refused : null;
         }
     }
 

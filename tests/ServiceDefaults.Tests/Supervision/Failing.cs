@@ -176,14 +176,21 @@ public sealed class Failing
     }
 
     [Fact]
-    public async Task What_the_database_refuses_to_save_is_recorded_as_the_steps_failure()
+    public async Task What_the_database_refuses_to_save_is_recorded_as_the_steps_failure_and_nothing_follows_from_it()
     {
         await using var depot = await Depot.OpenAsync(Ct);
+        var followed = false;
+        depot.Post.Before = (_, _) => Task.FromResult(followed = true);
         var process = await depot.StartAsync(Ct, configure: services => WrongRules.Add(services));
         await process.Store.AddAsync(Parcel.To("taken"), Ct);
         var parcel = await process.Store.AddAsync(Parcel.To("steals an address"), Ct);
         var failed = await process.UntilAsync(parcel.Id, p => p.Attempts == 1, Ct);
         Assert.Equal("DATABASE_VALUE_TAKEN", failed.LastErrorCode);
+
+        // The next turn begins when all of the first is over.
+        depot.Clock.Advance(failed.NextAttemptAt!.Value - depot.Clock.GetUtcNow());
+        await process.UntilAsync(parcel.Id, p => p.Attempts == 2, Ct);
+        Assert.False(followed);
     }
 
     [Fact]
