@@ -187,8 +187,10 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
                 progress = await BeginGenerationAsync(progress, generation.Value, ct);
             }
 
+            // A receiver that knows more than was sent knows a history from which this database was restored: what
+            // comes next here has those numbers too, and only by getting it can the receiver tell.
             delivered = known >= delivered
-                ? await MarkAsync(known, ct)
+                ? await MarkAsync(Math.Min(known, events[^1].Sequence), ct)
                 : await RewindAsync(known, progress.PrunedThrough, ct);
         }
         while (events.Count == EventsPerDeliveryMax || delivered < events[^1].Sequence);
@@ -206,10 +208,10 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         return progress with { Generation = generation };
     }
 
-    private async Task<long> MarkAsync(long known, CancellationToken ct)
+    private async Task<long> MarkAsync(long through, CancellationToken ct)
     {
-        await _outbox.MarkDeliveredAsync(known, ct);
-        return known;
+        await _outbox.MarkDeliveredAsync(through, ct);
+        return through;
     }
 
     private async Task<long> RewindAsync(long known, long prunedThrough, CancellationToken ct)

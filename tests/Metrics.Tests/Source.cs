@@ -15,6 +15,8 @@ namespace Cloud.Metrics.Tests;
 /// </summary>
 internal sealed class Source : IAsyncDisposable
 {
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(50);
+
     private readonly TestDatabase _database;
     private readonly RedisServer _redis;
     private WebApplication? _process;
@@ -76,6 +78,16 @@ internal sealed class Source : IAsyncDisposable
     {
         await using var command = _database.Source.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Waits until the process believes that events up to this one are in the feed.</summary>
+    public async Task DeliveredAsync(long through, CancellationToken ct)
+    {
+        await using var command = _database.Source.CreateCommand("SELECT delivered_through FROM outbox_progress");
+        while ((long)(await command.ExecuteScalarAsync(ct))! < through)
+        {
+            await Task.Delay(LookAgainAfter, TimeProvider.System, ct);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -85,6 +85,32 @@ public sealed class DeliveryTests(FeedWorld world) : IClassFixture<FeedWorld>
         Assert.Equal(Numbers(2, 4), await TakeAsync(watch, 4));
     }
 
+    [Fact]
+    public async Task A_source_restored_with_undelivered_events_loses_none_that_come_after()
+    {
+        await using var metrics = world.Start();
+        await using var source = await Source.OpenAsync("set-back", world.Redis, Ct);
+        using var watch = await FollowAsync(metrics, source);
+        await source.StartAsync(metrics.AsPeer("metrics"), Ct);
+        await source.HappenAsync(5, Ct);
+        Assert.Equal(Numbers(1, 5), await TakeAsync(watch, 5));
+        await source.StopAsync();
+
+        // The backup is of a moment at which 3 was written and 2 delivered.
+        await source.TamperAsync(
+            """
+            UPDATE outbox_progress SET last_sequence = 3, delivered_through = 2;
+            DELETE FROM outbox WHERE sequence > 3
+            """,
+            Ct);
+        await source.StartAsync(metrics.AsPeer("metrics"), Ct);
+        await source.DeliveredAsync(3, Ct);
+        await source.HappenAsync(2, Ct);
+
+        // What is told of the restoration has the last number that still holds.
+        Assert.Equal(Numbers(3, 3), await TakeAsync(watch, 3));
+    }
+
     private static IEnumerable<long> Numbers(int first, int count) =>
         Enumerable.Range(first, count).Select(number => (long)number);
 
