@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client.Configuration;
@@ -109,7 +110,7 @@ public static class GrpcPeers
             ClientInterceptorContext<TRequest, TResponse> context,
             AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
         {
-            var options = WithActor(context.Options);
+            var options = WithCause(context.Options);
             if (options.Deadline is null)
             {
                 // gRPC itself goes by the system's clock, whatever clock the service goes by.
@@ -123,9 +124,9 @@ public static class GrpcPeers
             TRequest request,
             ClientInterceptorContext<TRequest, TResponse> context,
             AsyncServerStreamingCallContinuation<TRequest, TResponse> continuation) =>
-            continuation(request, new(context.Method, context.Host, WithActor(context.Options)));
+            continuation(request, new(context.Method, context.Host, WithCause(context.Options)));
 
-        private CallOptions WithActor(CallOptions options)
+        private CallOptions WithCause(CallOptions options)
         {
             var headers = new Metadata();
             foreach (var entry in options.Headers ?? [])
@@ -136,6 +137,11 @@ public static class GrpcPeers
             // To others, this service is who works on a row.
             var actor = RequestContext.Current.Actor;
             headers.Add("x-actor", actor == RequestContext.SupervisorActor ? service.Name : actor);
+            if (RequestContext.Current.RequestId is { } requestId)
+            {
+                headers.Add(RequestContext.RequestIdHeader, Encoding.UTF8.GetBytes(requestId));
+            }
+
             return options.WithHeaders(headers);
         }
     }

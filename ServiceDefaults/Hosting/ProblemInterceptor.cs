@@ -1,3 +1,4 @@
+using System.Text;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -109,7 +110,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
         var actor = context.RequestHeaders.GetValue(ActorHeader);
         actor = string.IsNullOrWhiteSpace(actor) ? RequestContext.AnonymousActor : actor;
         RequestContext.Current = new RequestContext(
-            string.Concat(actor.Take(ActorLengthMax).Select(Printable)), RequestIdOf(request));
+            string.Concat(actor.Take(ActorLengthMax).Select(Printable)),
+            RequestIdOf(context.RequestHeaders) ?? RequestIdOf(request));
     }
 
     /// <summary>A request that is wrong in its form and in what it asks is told both at once: its service is let look
@@ -161,6 +163,12 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
             throw Problem.Unavailable(ErrorReason.Starting, "The service waits for its database.", RetryAfter);
         }
     }
+
+    /// <summary>Of the request that made another service call here.</summary>
+    private static string? RequestIdOf(Metadata headers) =>
+        headers.GetValueBytes(RequestContext.RequestIdHeader) is { Length: > 0 } id
+            ? string.Concat(Encoding.UTF8.GetString(id).Take(RequestLedger.RequestIdLengthMax))
+            : null;
 
     private static string? RequestIdOf(IMessage? request) =>
         request?.Descriptor.FindFieldByName(RequestIdField)?.Accessor.GetValue(request) is string { Length: > 0 } id

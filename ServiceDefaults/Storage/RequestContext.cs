@@ -6,12 +6,17 @@ namespace Cloud.ServiceDefaults.Storage;
 /// interceptor sets it for a request, the supervisor for a step.</summary>
 /// <param name="Actor">The caller's name from metadata <c>x-actor</c>, <c>anonymous</c> without one, or
 /// <c>supervisor</c> for the loop, which names itself to other services by the service's name.</param>
-/// <param name="RequestId">The request's <c>request_id</c>, if it has one.</param>
+/// <param name="RequestId">The <c>request_id</c> of the request that caused it, here or in the service that called for
+/// it; null if it had none.</param>
 /// <param name="Resource">The resource that a turn of the loop is about; null for a request.</param>
 public sealed record RequestContext(string Actor, string? RequestId, string? Resource = null)
 {
     /// <summary>The actor of work that the loop does.</summary>
     public const string SupervisorActor = "supervisor";
+
+    /// <summary>Metadata in which a service tells another the <see cref="RequestId"/>. Binary, since the id may be any
+    /// text.</summary>
+    public const string RequestIdHeader = "x-cause-request-id-bin";
 
     /// <summary>The actor of a request that does not say who it is.</summary>
     public const string AnonymousActor = "anonymous";

@@ -37,8 +37,10 @@ public sealed class WorkspaceStories(RunningWorld world) : Story(world)
         await World.UntilAsync(made, "stable", Token);
         Assert.Contains("10.2.0", (await World.VisitAsync("life.localhost", Token)).Page, StringComparison.Ordinal);
 
-        await World.Installations.HibernateInstallationAsync(new() { Name = made.Name }, cancellationToken: Token);
+        await World.Installations.HibernateInstallationAsync(
+            new() { Name = made.Name, RequestId = "good-night" }, cancellationToken: Token);
         await World.UntilAsync(made, "hibernating", Token);
+        await AssertCausedAsync("good-night", made, "installation", "cluster");
         Assert.Equal(410, (await World.VisitAsync("life.localhost", Token)).Status);
 
         await World.Installations.WakeUpInstallationAsync(new() { Name = made.Name }, cancellationToken: Token);
@@ -183,6 +185,24 @@ public sealed class WorkspaceStories(RunningWorld world) : Story(world)
         }
 
         return found;
+    }
+
+    /// <summary>The feed tells what a request caused in each of these services, and nothing of others.</summary>
+    private async Task AssertCausedAsync(string requestId, Installation installation, params string[] services)
+    {
+        var request = new ListEventsRequest { Filter = new() { RequestId = requestId } };
+        while (true)
+        {
+            var page = await World.Events.ListEventsAsync(request, cancellationToken: Token);
+            Assert.All(page.Events, e => Assert.Equal(installation.Name, e.Installation));
+            if (services.All(service => page.Events.Any(e => e.Source == service)))
+            {
+                return;
+            }
+
+            // The feed follows the rows by a moment.
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
+        }
     }
 
     /// <summary>Every transition once and in order: each begins where the one before ended.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using System.Net;
 using Cloud.LocalPostgres;
 using Cloud.Protos.Metrics.V1;
@@ -68,9 +69,10 @@ public sealed class Peers
         await fleet.GetFleetStatusAsync(new(), cancellationToken: Ct);
         Assert.Equal("bob", feed.LastActor);
         Assert.True(feed.HadDeadline);
-        RequestContext.Current = new RequestContext(RequestContext.SupervisorActor, null);
+        Assert.Null(feed.LastRequestId);
+        RequestContext.Current = new RequestContext(RequestContext.SupervisorActor, "bestellung nº 1");
         await fleet.GetFleetStatusAsync(new(), cancellationToken: Ct);
-        Assert.Equal("installation", feed.LastActor);
+        Assert.Equal(("installation", "bestellung nº 1"), (feed.LastActor, feed.LastRequestId));
 
         feed.RefusalsLeft = 1;
         var ingestion = provider.GetRequiredService<EventIngestionService.EventIngestionServiceClient>();
@@ -144,6 +146,8 @@ public sealed class Peers
 
         public string? LastActor { get; private set; }
 
+        public string? LastRequestId { get; private set; }
+
         public bool HadDeadline { get; private set; }
 
         public IReadOnlyList<Event> Events
@@ -160,6 +164,9 @@ public sealed class Peers
         public void See(ServerCallContext context)
         {
             LastActor = context.RequestHeaders.GetValue("x-actor");
+            LastRequestId = context.RequestHeaders.GetValueBytes("x-cause-request-id-bin") is { } id
+                ? Encoding.UTF8.GetString(id)
+                : null;
             HadDeadline = context.Deadline < DateTime.MaxValue;
             if (RefusalsLeft > 0)
             {

@@ -136,19 +136,22 @@ public sealed class Problems
     }
 
     [Fact]
-    public async Task The_actor_of_a_call_is_known_and_flows()
+    public async Task The_actor_and_the_cause_of_a_call_are_known_and_flow()
     {
         await using var depot = await Depot.OpenAsync(Ct);
-        var actors = new List<string>();
+        var causes = new List<(string, string?)>();
         var client = await ClientAsync(depot, async _ =>
         {
             await Task.Yield();
-            actors.Add(RequestContext.Current.Actor);
+            causes.Add((RequestContext.Current.Actor, RequestContext.Current.RequestId));
         });
-        await client.GetFleetStatusAsync(new(), new Metadata { { "x-actor", "alice" } }, cancellationToken: Ct);
+        await client.GetFleetStatusAsync(
+            new(),
+            new Metadata { { "x-actor", "alice" }, { "x-cause-request-id-bin", "nº 1"u8.ToArray() } },
+            cancellationToken: Ct);
         await client.GetFleetStatusAsync(new(), new Metadata { { "x-actor", "al\tice" } }, cancellationToken: Ct);
         await client.GetFleetStatusAsync(new(), cancellationToken: Ct);
-        Assert.Equal(["alice", "al?ice", "anonymous"], actors);
+        Assert.Equal([("alice", "nº 1"), ("al?ice", null), ("anonymous", null)], causes);
     }
 
     [Fact]

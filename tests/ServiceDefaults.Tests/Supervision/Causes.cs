@@ -17,10 +17,10 @@ public sealed class Causes
     public async Task Steps_and_their_events_carry_the_request_and_its_trace_on()
     {
         await using var depot = await Depot.OpenAsync(Ct);
-        var traces = new ConcurrentQueue<string?>();
+        var causes = new ConcurrentQueue<(string?, string?)>();
         depot.Post.Before = (_, _) =>
         {
-            traces.Enqueue(Activity.Current?.TraceId.ToHexString());
+            causes.Enqueue((RequestContext.Current.RequestId, Activity.Current?.TraceId.ToHexString()));
             return Task.CompletedTask;
         };
         var here = await depot.StartAsync(Ct);
@@ -30,7 +30,7 @@ public sealed class Causes
         call.Stop();
 
         var trace = call.TraceId.ToHexString();
-        Assert.Equal([trace, trace], traces);
+        Assert.Equal([("request-1", trace), ("request-1", trace)], causes);
         var events = await EventsAsync(depot, parcel.Id);
         Assert.Equal(["ann", "supervisor", "supervisor"], events.Select(e => e.Actor));
         Assert.All(events, e => Assert.Equal(("request-1", trace), (e.RequestId, e.TraceId)));
