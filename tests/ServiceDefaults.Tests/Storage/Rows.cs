@@ -2,6 +2,8 @@ using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Cloud.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Xunit;
 
 namespace Cloud.ServiceDefaults.Tests.Storage;
@@ -9,6 +11,20 @@ namespace Cloud.ServiceDefaults.Tests.Storage;
 public sealed class Rows
 {
     private static CancellationToken Ct => Patience.Token;
+
+    [Fact]
+    public async Task PostgreSQL_lets_go_of_a_host_that_is_lost_within_half_a_minute()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var process = await depot.StartAsync(Ct);
+        var source = process.Services.GetRequiredService<NpgsqlDataSource>();
+        await using var command = source.CreateCommand(
+            """
+            SELECT sum(setting::int * CASE name WHEN 'tcp_keepalives_interval' THEN 3 ELSE 1 END)
+            FROM pg_settings WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval')
+            """);
+        Assert.InRange((long)(await command.ExecuteScalarAsync(Ct))!, 1, 30);
+    }
 
     [Fact]
     public async Task A_record_comes_back_as_it_was_written()
