@@ -9,9 +9,9 @@ internal static class Outbox
 {
     public const string Columns =
         "resource_type, resource, type, old_state, new_state, reason, error_code, actor, request_id, trace_id, "
-        + "resource_version, occurred_at, parent, snapshot";
+        + "resource_version, occurred_at, parent, snapshot, snapshot_before";
 
-    public const int ColumnCount = 14;
+    public const int ColumnCount = 15;
 
     private static readonly string InsertSql = $"INSERT INTO outbox ({Columns}) VALUES ({Placeholders(1)})";
 
@@ -46,6 +46,7 @@ internal static class Outbox
         });
         AddText(parameters, e.Parent);
         Add(parameters, NpgsqlDbType.Bytea, e.Snapshot);
+        Add(parameters, NpgsqlDbType.Bytea, e.SnapshotBefore);
     }
 
     private static void AddText(NpgsqlParameterCollection parameters, string? value) =>

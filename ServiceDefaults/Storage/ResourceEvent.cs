@@ -41,6 +41,11 @@ public sealed record ResourceEvent(string ResourceType, string Resource, string 
     /// delivered to other services.</summary>
     public byte[]? Snapshot { get; init; }
 
+    /// <summary>As <see cref="Snapshot"/>, right before the change: set where a Watch filter may mean the resource
+    /// before and not after, other than by its state. So every stream, a resumed one too, can tell that it left
+    /// without remembering what its client holds.</summary>
+    public byte[]? SnapshotBefore { get; init; }
+
     /// <summary>Who else waits for this: told after the commit. Not stored; a lost one costs time only.</summary>
     public IReadOnlyList<Nudge> Nudges { get; init; } = [];
 }

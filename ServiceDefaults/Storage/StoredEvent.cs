@@ -23,8 +23,12 @@ public sealed record StoredEvent(long Sequence, ResourceEvent Event)
             ResourceVersion = row.GetInt64(first + 11),
             OccurredAt = row.GetFieldValue<DateTimeOffset>(first + 12),
             Parent = Text(row, first + 13),
-            Snapshot = row.IsDBNull(first + 14) ? null : row.GetFieldValue<byte[]>(first + 14),
+            Snapshot = Bytes(row, first + 14),
+            SnapshotBefore = Bytes(row, first + 15),
         });
 
     private static string? Text(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static byte[]? Bytes(DbDataReader row, int column) =>
+        row.IsDBNull(column) ? null : row.GetFieldValue<byte[]>(column);
 }

@@ -177,7 +177,11 @@ public sealed class WatchStreams(
         }
 
         private bool Matches(TResource resource, ResourceEvent e) =>
-            noun.Matches(resource, e.NewState ?? "") || (e.OldState is { } old && noun.Matches(resource, old));
+            noun.Matches(resource, e.NewState ?? "")
+            || (e.OldState is { } old && noun.Matches(Before(resource, e), old));
+
+        private TResource Before(TResource after, ResourceEvent e) =>
+            e.SnapshotBefore is { } before ? noun.Parser.ParseFrom(before) : after;
 
         private string TokenOf(FeedPlace position) => PageToken.Encode(noun.FilterHash, position.ToString());
     }

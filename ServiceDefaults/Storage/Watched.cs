@@ -20,7 +20,8 @@ public sealed record Watched<TRow, TResource>(string Noun, MessageParser<TResour
     public required Func<TRow, TResource> Show { get; init; }
 
     /// <summary>Whether a resource matches when it is in a state: the one it has, or the one it left. What stops
-    /// matching is sent once more, so that the client sees it leave.</summary>
+    /// matching is sent once more, so that the client sees it leave; where it can stop other than by its state, the
+    /// noun's events carry <see cref="ResourceEvent.SnapshotBefore"/>.</summary>
     public Func<TResource, string, bool> Matches { get; init; } = (_, _) => true;
 
     /// <summary>Fills in what neither row nor event hold, for many at once.</summary>

@@ -1,5 +1,7 @@
 using Cloud.Installations.Tests.World;
 using Cloud.Protos.Supervision.V1;
+using Cloud.ServiceDefaults.Storage;
+using Cloud.TestHost;
 using Grpc.Core;
 using Xunit;
 using Proto = Cloud.Protos.Installation.V1;
@@ -8,7 +10,7 @@ namespace Cloud.Installations.Tests;
 
 public sealed class WatchStories
 {
-    private static CancellationToken Cut => TestContext.Current.CancellationToken;
+    private static CancellationToken Cut => Patience.Token;
 
     [Fact]
     public async Task A_watch_shows_what_there_is_and_then_every_change_in_order()
@@ -81,6 +83,33 @@ public sealed class WatchStories
     }
 
     [Fact]
+    public async Task What_stops_matching_any_part_of_the_filter_is_seen_leaving_once()
+    {
+        await using var system = await InstallationSystem.StartAsync();
+        var acme = await system.StableAsync("acme");
+        var row = (await system.Service<InstallationStore>().FindAsync(Installation.IdOf(acme.Name)!, Cut))!;
+        var leavings = LeavingsOf(acme).ToList();
+        Assert.Equal(
+            Proto.InstallationFilter.Descriptor.Fields.InDeclarationOrder().Select(field => field.Name).Order(),
+            leavings.Select(leaving => leaving.Field).Concat(["show_deleted", "states"]).Order());
+        foreach (var (filter, _, left) in leavings)
+        {
+            using var stream = system.Client.WatchInstallations(new() { Filter = filter }, cancellationToken: Cut);
+            Assert.Equal(acme.Name, (await NextAsync(stream)).Installation.Name);
+            var token = (await NextAsync(stream)).ResumeToken;
+            var leaving = await ChangeAsync(system, row, left);
+            await ChangeAsync(system, row, elsewhere => elsewhere with { Image = "another" });
+            var returning = await ChangeAsync(system, row, _ => row);
+            Assert.Equal([leaving, returning], [await ChangeOfAsync(stream), await ChangeOfAsync(stream)]);
+
+            // Who resumes may hold it as well.
+            using var resumed = system.Client.WatchInstallations(
+                new() { Filter = filter, ResumeToken = token }, cancellationToken: Cut);
+            Assert.Equal([leaving, returning], [await ChangeOfAsync(resumed), await ChangeOfAsync(resumed)]);
+        }
+    }
+
+    [Fact]
     public async Task A_token_older_than_what_is_kept_says_so()
     {
         await using var system = await InstallationSystem.StartAsync();
@@ -97,6 +126,42 @@ public sealed class WatchStories
             using var stream = system.Client.WatchInstallations(new() { ResumeToken = token }, cancellationToken: Cut);
             return await stream.ResponseStream.MoveNext(Cut);
         });
+    }
+
+    /// <summary>Each part of the filter but the states, with a change after which it does not match any more.</summary>
+    private static IEnumerable<(Proto.InstallationFilter Filter, string Field, Func<Installation, Installation> Left)>
+        LeavingsOf(Proto.Installation of)
+    {
+        yield return (new() { OwnerId = of.OwnerId }, "owner_id", row => row with { OwnerId = "another" });
+        yield return (new() { DnsName = "acme" }, "dns_name", row => row with { DnsNames = ["other.localhost"] });
+        yield return (new() { Cluster = of.Cluster }, "cluster", row => row with { Cluster = "clusters/another" });
+        yield return (new() { Version = of.Version }, "version", row => row with { ApplicationVersion = "10.2.0" });
+        yield return (new() { Size = of.Size }, "size", row => row with { Size = "1000users" });
+    }
+
+    /// <summary>Changes a row at rest; answers its etag after it.</summary>
+    private static async Task<string> ChangeAsync(
+        InstallationSystem system, Installation row, Func<Installation, Installation> change)
+    {
+        var changed = await system.Service<Database>().InTransactionAsync(
+            (transaction, ct) => system.Service<InstallationStore>().ChangeAsync(
+                transaction, row.Id, change, "a test", ct),
+            Cut);
+        return InstallationMessages.EtagOf(changed!);
+    }
+
+    /// <summary>The etag in the next message that is no bookmark: a change.</summary>
+    private static async Task<string> ChangeOfAsync(AsyncServerStreamingCall<Proto.WatchInstallationsResponse> stream)
+    {
+        Proto.WatchInstallationsResponse message;
+        do
+        {
+            message = await NextAsync(stream);
+        }
+        while (message.Kind == WatchKind.Bookmark);
+
+        Assert.Equal(WatchKind.Change, message.Kind);
+        return message.Installation.Etag;
     }
 
     private static async Task<Proto.WatchInstallationsResponse> NextAsync(

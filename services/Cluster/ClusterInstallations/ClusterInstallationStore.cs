@@ -115,6 +115,10 @@ public sealed class ClusterInstallationStore(Database database)
     {
         Parent = ClusterInstallationMessages.InstallationNameOf(after.InstallationId),
         Snapshot = ClusterInstallationMessages.Of(after).ToByteArray(),
+        // Who watches one cluster sees it leave.
+        SnapshotBefore = before is not null && before.ClusterId != after.ClusterId
+            ? ClusterInstallationMessages.Of(before).ToByteArray()
+            : null,
         // The installation waits for the end of what was asked, not for the way there.
         Nudges = after.NextAttemptAt is null
             ? [new Nudge(PlacementStore.InstallationNoun, after.InstallationId)]

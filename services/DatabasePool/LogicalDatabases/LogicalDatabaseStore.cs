@@ -95,6 +95,10 @@ public sealed class LogicalDatabaseStore(Database database)
         {
             Parent = after.Installation,
             Snapshot = after.ToProto().ToByteArray(),
+            // Who watches one server sees it leave.
+            SnapshotBefore = before is not null && before.DatabaseServerId != after.DatabaseServerId
+                ? before.ToProto().ToByteArray()
+                : null,
             // The installation waits for the end of what was asked, not for the way there.
             Nudges = after.NextAttemptAt is null ? [new Nudge(Installation, after.InstallationId)] : [],
         };

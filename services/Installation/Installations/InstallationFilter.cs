@@ -94,5 +94,13 @@ public sealed record InstallationFilter
         && (Version is null || installation.Version == Version)
         && (Size is null || installation.Size == Size);
 
+    /// <summary>Whether a filter may mean one of two versions and not the other, their states aside.</summary>
+    public static bool CanTellApart(Installation one, Installation other) =>
+        one.OwnerId != other.OwnerId
+        || !one.DnsNames.SequenceEqual(other.DnsNames)
+        || one.Cluster != other.Cluster
+        || one.ApplicationVersion != other.ApplicationVersion
+        || one.Size != other.Size;
+
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 }

@@ -72,7 +72,14 @@ public sealed class InstallationStore(Database database, InstallationMessages me
 
     /// <inheritdoc/>
     protected override ResourceEvent? EventFor(Installation? before, Installation after, ResourceEvent draft) =>
-        draft with { Parent = after.Name, Snapshot = messages.Of(after).ToByteArray() };
+        draft with
+        {
+            Parent = after.Name,
+            Snapshot = messages.Of(after).ToByteArray(),
+            SnapshotBefore = before is not null && InstallationFilter.CanTellApart(before, after)
+                ? messages.Of(before).ToByteArray()
+                : null,
+        };
 
     private static async Task<IReadOnlyList<string>> TakenAsync(
         NpgsqlConnection connection, NpgsqlTransaction? transaction, string[] hosts, string id, CancellationToken ct)

@@ -1,9 +1,11 @@
 using Cloud.ClusterInstallations;
 using Cloud.Clusters;
 using Cloud.Protos.Cluster.V1;
+using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.Simulator.ApiServers;
 using Cloud.TestHost;
+using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Xunit;
@@ -93,6 +95,41 @@ public sealed class ReplacementTests
 
         async Task<Cloud.ClusterInstallations.ClusterInstallation> FindAsync(Proto.ClusterInstallation of) =>
             (await store.FindAsync(of.Name.Split('/')[1], patience.Token))!;
+    }
+
+    [Fact]
+    public async Task Who_watches_its_cluster_sees_it_go_to_another()
+    {
+        await using var world = await ClusterWorld.OfAsync(First, First with { Name = "second" });
+        var id = ResourceId.New();
+        var silent = await PlacedInSilentClusterAsync(world, id);
+        await world.CreateAsync(silent.Name, Ct, id);
+        var other = await world.StableClusterAsync("second", Ct);
+        using var stream = world.Installations.WatchClusterInstallations(
+            new() { Cluster = silent.Name }, cancellationToken: Patience.Token);
+        Assert.Equal(silent.Name, (await NextAsync(stream)).ClusterInstallation.Cluster);
+        var token = (await NextAsync(stream)).ResumeToken;
+
+        await world.Clusters.UpdateClusterAsync(
+            new UpdateClusterRequest
+            {
+                Cluster = new Proto.Cluster { Name = silent.Name, AllowInstallations = false },
+                UpdateMask = new() { Paths = { "allow_installations" } },
+            },
+            cancellationToken: Ct);
+
+        Assert.Equal(other.Name, (await NextAsync(stream)).ClusterInstallation.Cluster);
+        using var resumed = world.Installations.WatchClusterInstallations(
+            new() { Cluster = silent.Name, ResumeToken = token }, cancellationToken: Patience.Token);
+        Assert.Equal(other.Name, (await NextAsync(resumed)).ClusterInstallation.Cluster);
+
+        static async Task<WatchClusterInstallationsResponse> NextAsync(
+            AsyncServerStreamingCall<WatchClusterInstallationsResponse> of)
+        {
+            do Assert.True(await of.ResponseStream.MoveNext(Patience.Token));
+            while (of.ResponseStream.Current.Kind == WatchKind.Bookmark);
+            return of.ResponseStream.Current;
+        }
     }
 
     [Fact]

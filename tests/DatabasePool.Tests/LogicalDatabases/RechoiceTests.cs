@@ -1,7 +1,10 @@
 using Cloud.DatabasePool.Tests.Journeys;
 using Cloud.DatabaseServers;
 using Cloud.LogicalDatabases;
+using Cloud.Protos.Supervision.V1;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.TestHost;
+using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -86,6 +89,42 @@ public sealed class RechoiceTests
         var begun = (await store.FindAsync(staying.Name.Split('/')[1], Ct))!;
         Assert.True(await store.BeginAsync(begun, Ct));
         Assert.Null(await rechoice.MoveAsync(begun, closed, Ct));
+    }
+
+    [Fact]
+    public async Task Who_watches_its_server_sees_it_go_to_another()
+    {
+        await using var world = new PoolWorld();
+        await world.InitializeAsync();
+        var services = world.Service.Services;
+        var (silent, row) = await CreateOnSilentServerAsync(world);
+        var other = await world.StableServerAsync(Ct, "localhost");
+        using var stream = world.Databases.WatchLogicalDatabases(
+            new() { DatabaseServer = silent.Name }, cancellationToken: Patience.Token);
+        Assert.Equal(silent.Name, (await NextAsync(stream)).LogicalDatabase.DatabaseServer);
+        var token = (await NextAsync(stream)).ResumeToken;
+
+        var closed = (await services.GetRequiredService<DatabaseServerStore>()
+            .FindAsync(silent.Name.Split('/')[1], Ct))! with { AllowDatabases = false };
+        var seen = (await services.GetRequiredService<LogicalDatabaseStore>().FindAsync(row.Name.Split('/')[1], Ct))!;
+        Assert.NotNull(await services.GetRequiredService<Rechoice>().MoveAsync(seen, closed, Ct));
+
+        Assert.Equal(other.Name, (await NextAsync(stream)).LogicalDatabase.DatabaseServer);
+        using var resumed = world.Databases.WatchLogicalDatabases(
+            new() { DatabaseServer = silent.Name, ResumeToken = token }, cancellationToken: Patience.Token);
+        Assert.Equal(other.Name, (await NextAsync(resumed)).LogicalDatabase.DatabaseServer);
+
+        static async Task<Proto.WatchLogicalDatabasesResponse> NextAsync(
+            AsyncServerStreamingCall<Proto.WatchLogicalDatabasesResponse> of)
+        {
+            do
+            {
+                Assert.True(await of.ResponseStream.MoveNext(Patience.Token));
+            }
+            while (of.ResponseStream.Current.Kind == WatchKind.Bookmark);
+
+            return of.ResponseStream.Current;
+        }
     }
 
     /// <summary>A server that answered once and then no more, and a database that was to be made there.</summary>

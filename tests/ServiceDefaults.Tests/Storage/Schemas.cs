@@ -24,6 +24,6 @@ public sealed class Schemas
             "SELECT count(*), count(DISTINCT scriptname) FROM schema_versions");
         await using var counts = await journal.ExecuteReaderAsync(Ct);
         Assert.True(await counts.ReadAsync(Ct));
-        Assert.Equal((3L, 3L), (counts.GetInt64(0), counts.GetInt64(1)));
+        Assert.Equal((4L, 4L), (counts.GetInt64(0), counts.GetInt64(1)));
     }
 }
