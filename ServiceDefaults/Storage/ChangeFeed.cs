@@ -57,7 +57,7 @@ public sealed class ChangeFeed
             // Events of other types move the position on too; a quiet type must not fall behind what is pruned.
             var isFull = events.Count == EventsPerReadMax;
             after = after with { Sequence = isFull ? events[^1].Sequence : progress.LastSequence };
-            yield return new FeedBatch(events, after);
+            yield return new FeedBatch(events, after, IsNewest: !isFull);
             if (!isFull)
             {
                 pulse.RaiseAt(_time.GetUtcNow() + LookEvery);
@@ -70,4 +70,5 @@ public sealed class ChangeFeed
 /// <summary>What a reader of the feed gets at once.</summary>
 /// <param name="Events">Events in order; none when nothing happened.</param>
 /// <param name="Position">Everything up to here is in this batch, was in an earlier one, or is of another type.</param>
-public sealed record FeedBatch(IReadOnlyList<StoredEvent> Events, FeedPlace Position);
+/// <param name="IsNewest">Nothing came after it when it was read.</param>
+public sealed record FeedBatch(IReadOnlyList<StoredEvent> Events, FeedPlace Position, bool IsNewest);

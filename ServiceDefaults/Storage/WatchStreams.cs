@@ -24,8 +24,9 @@ public sealed class WatchStreams(
     /// <summary>Events that pass without a match before a bookmark tells that they did.</summary>
     private const int BookmarkAfterEvents = 500;
 
-    /// <summary>How long it is remembered which versions the snapshot showed. An event of before the snapshot that is
-    /// numbered later than this is sent though the client knows it.</summary>
+    /// <summary>How long it is remembered at least which versions the snapshot showed, and then until the stream has
+    /// read all there is. An event of before the snapshot that is numbered later than this is sent though the client
+    /// knows it.</summary>
     private static readonly TimeSpan ShownKeptFor = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan RetryAfterStop = TimeSpan.FromSeconds(1);
@@ -123,7 +124,14 @@ public sealed class WatchStreams(
             (_told, _toldAt) = (position, _beganAt);
             await foreach (var batch in feed.ReadAsync(noun.Noun, position, ct))
             {
+                // Decided when it was read: sending takes as long as the client does, and the feed goes on meanwhile.
+                var isPastSnapshot = batch.IsNewest && time.GetUtcNow() - _beganAt >= ShownKeptFor;
                 await SendChangesAsync(batch, ct);
+                if (isPastSnapshot)
+                {
+                    _shown.Clear();
+                }
+
                 await SendBookmarkAsync(batch.Position, ct);
             }
         }
@@ -154,11 +162,6 @@ public sealed class WatchStreams(
         private async Task SendBookmarkAsync(FeedPlace position, CancellationToken ct)
         {
             var now = time.GetUtcNow();
-            if (now - _beganAt >= ShownKeptFor)
-            {
-                _shown.Clear();
-            }
-
             var passed = position.Sequence - _told.Sequence;
             if (now - _toldAt >= ChangeFeed.LookEvery || passed >= BookmarkAfterEvents)
             {

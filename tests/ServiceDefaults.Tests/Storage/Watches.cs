@@ -39,6 +39,38 @@ public sealed class Watches
     }
 
     [Fact]
+    public async Task What_the_snapshot_showed_is_not_followed_by_what_was_before_however_slow_its_client_is()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var process = await depot.StartAsync(Ct);
+        await process.DeliverAsync("A", Ct);
+        await using var client = new Client(
+            process,
+            // Its three events become more than two reads of the feed, between its position and the snapshot.
+            beforeSnapshot: () => RepeatEventsAsync(depot, process),
+            taking: message =>
+            {
+                if (message.Kind == WatchKind.Bookmark)
+                {
+                    depot.Clock.Advance(TimeSpan.FromMinutes(2));
+                }
+            });
+        Assert.Equal((WatchKind.Snapshot, "A"), Told(await client.NextAsync()));
+        Assert.Equal(WatchKind.SnapshotEnd, (await client.NextAsync()).Kind);
+        Assert.Equal(WatchKind.Bookmark, (await client.NextAsync()).Kind);
+
+        await process.DeliverAsync("B", Ct);
+        WatchMessage<StringValue> next;
+        do
+        {
+            next = await client.NextAsync();
+        }
+        while (next.Kind == WatchKind.Bookmark);
+
+        Assert.Equal((WatchKind.Change, "B"), Told(next));
+    }
+
+    [Fact]
     public async Task A_token_goes_on_after_its_message_and_only_with_its_filter()
     {
         await using var depot = await Depot.OpenAsync(Ct);
@@ -162,6 +194,18 @@ public sealed class Watches
     private static (WatchKind Kind, string? Address) Told(WatchMessage<StringValue> message) =>
         (message.Kind, message.Resource?.Value);
 
+    /// <summary>Writes every event many times more, and numbers them.</summary>
+    private static async Task RepeatEventsAsync(Depot depot, ParcelProcess process)
+    {
+        await depot.ExecuteAsync(
+            $"INSERT INTO outbox ({Outbox.Columns}) SELECT {Outbox.Columns} FROM outbox, generate_series(1, 400)", Ct);
+        var outbox = process.Services.GetRequiredService<OutboxStore>();
+        while ((await outbox.NumberAsync(Ct)).Count > 0)
+        {
+            // A pass has an end.
+        }
+    }
+
     private static Watched<Parcel, StringValue> Parcels(ParcelStore store, string? address) =>
         new(store.Noun, StringValue.Parser)
         {
@@ -207,12 +251,29 @@ public sealed class Watches
         private readonly CancellationTokenSource _gone = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         private readonly Task _stream;
         private readonly bool _isStuck;
+        private readonly Action<WatchMessage<StringValue>> _taking;
 
-        public Client(ParcelProcess process, string resumeToken = "", string? address = null, bool isStuck = false)
+        public Client(
+            ParcelProcess process,
+            string resumeToken = "",
+            string? address = null,
+            bool isStuck = false,
+            Func<Task>? beforeSnapshot = null,
+            Action<WatchMessage<StringValue>>? taking = null)
         {
             _isStuck = isStuck;
+            _taking = taking ?? (_ => { });
+            var parcels = Parcels(process.Store, address);
+            var begun = parcels with
+            {
+                Page = async (after, limit, ct) =>
+                {
+                    await (beforeSnapshot?.Invoke() ?? Task.CompletedTask);
+                    return await parcels.Page(after, limit, ct);
+                },
+            };
             _stream = Task.Run(() => process.Services.GetRequiredService<WatchStreams>().RunAsync(
-                Parcels(process.Store, address), resumeToken, SendAsync, _gone.Token));
+                begun, resumeToken, SendAsync, _gone.Token));
         }
 
         public Task<WatchMessage<StringValue>> NextAsync() => _messages.Reader.ReadAsync(Ct).AsTask();
@@ -233,6 +294,7 @@ public sealed class Watches
                 await new TaskCompletionSource().Task.WaitAsync(_gone.Token);
             }
 
+            _taking(message);
             await _messages.Writer.WriteAsync(message, _gone.Token);
         }
     }
