@@ -85,12 +85,13 @@ public sealed class Delivery(
             secrets.Headers(webhook));
         var result = await sender.SendAsync(message, PingTimeout, ct);
         meter.Attempted(result.Attempt);
+        var ended = deliveries.Now;
         return ping with
         {
             Status = result.Attempt.Succeeded ? DeliveryStatus.Succeeded : DeliveryStatus.Failed,
             Attempts = 1,
-            FirstAttemptAt = result.Attempt.StartedAt,
-            FinishedAt = deliveries.Now,
+            FirstAttemptAt = ended,
+            FinishedAt = ended,
             Log = [result.Attempt],
         };
     }
@@ -186,11 +187,14 @@ public sealed class Delivery(
         var tried = delivery with
         {
             Attempts = delivery.Attempts + 1,
-            FirstAttemptAt = delivery.FirstAttemptAt ?? attempt.StartedAt,
+            FirstAttemptAt = delivery.FirstAttemptAt ?? tx.Now,
             Log = [.. delivery.Log.TakeLast(WebhookDelivery.LogMax - 1), attempt],
         };
         var isLate = tx.Now - tried.FirstAttemptAt >= RetrySchedule.GiveUpAfter;
-        var isDead = isLate && !attempt.Succeeded && progress.FailingSince <= tried.FirstAttemptAt;
+
+        // What was sent beside the first attempt and taken proves nothing: the receiver may have gone away between.
+        var othersWereTaken = progress.SucceededAt > tried.FirstAttemptAt;
+        var isDead = isLate && !attempt.Succeeded && !othersWereTaken;
         var after = attempt switch
         {
             { Succeeded: true } => Finished(tried, DeliveryStatus.Succeeded, tx.Now),
@@ -219,7 +223,7 @@ public sealed class Delivery(
     private static WebhookProgress Moved(
         WebhookProgress progress, DeliveryAttempt attempt, TimeSpan? retryAfter, DateTimeOffset now) =>
         attempt.Succeeded
-            ? progress with { FailingSince = null, SucceededAt = now }
+            ? progress with { FailingSince = null, SucceededAt = attempt.StartedAt }
             : progress with
             {
                 FailingSince = progress.FailingSince ?? attempt.StartedAt,

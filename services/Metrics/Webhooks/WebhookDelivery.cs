@@ -60,7 +60,7 @@ public sealed record WebhookDelivery
     /// <summary>Attempts since then.</summary>
     public int Attempts { get; init; }
 
-    /// <summary>When the first of them began.</summary>
+    /// <summary>When the first of them ended.</summary>
     public DateTimeOffset? FirstAttemptAt { get; init; }
 
     /// <summary>When it is tried next; null when it is not, or waits for an earlier one of its resource.</summary>

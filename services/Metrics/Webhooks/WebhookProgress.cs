@@ -20,7 +20,7 @@ public sealed record WebhookProgress
     /// <summary>Since when nothing was taken of what was tried; null while it goes well.</summary>
     public DateTimeOffset? FailingSince { get; init; }
 
-    /// <summary>The last success.</summary>
+    /// <summary>When the last that was taken was sent.</summary>
     public DateTimeOffset? SucceededAt { get; init; }
 
     /// <summary>Until when the receiver asked to be left alone.</summary>

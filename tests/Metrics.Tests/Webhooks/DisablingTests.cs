@@ -59,6 +59,44 @@ public sealed class DisablingTests(WebhookWorld world) : IClassFixture<WebhookWo
         await world.DeleteAsync(webhook);
     }
 
+    [Theory]
+    [InlineData(500)]
+    [InlineData(200)]
+    public async Task When_the_receiver_goes_away_nothing_of_what_was_being_sent_is_given_up(int otherStatus)
+    {
+        const string first = "installations/first";
+        await using var receiver = await Receiver.OpenAsync(Ct);
+        var bothCame = new TaskCompletionSource();
+        var oneIsRecorded = new TaskCompletionSource();
+        receiver.Answer = async (received, context) =>
+        {
+            // The one that began later is recorded first where it fails, and last where it was still taken.
+            var isFirst = received.Resource == first;
+            var turn = isFirst == (otherStatus == 500) ? oneIsRecorded : bothCame;
+            await turn.Task.WaitAsync(context.RequestAborted);
+            context.Response.StatusCode = isFirst ? 500 : otherStatus;
+        };
+        var webhook = await world.CreateAsync(receiver, Ct);
+        world.Clock.AutoAdvanceAmount = TimeSpan.FromMilliseconds(1);
+        await world.HappenAsync(Ct, first, "installations/second");
+        await receiver.ReceivedAsync(2, Ct);
+        bothCame.SetResult();
+        await world.UntilAsync(webhook.Name, w => w.DeliveryStatus.FailingSince is not null, Ct);
+        oneIsRecorded.SetResult();
+        var tried = await world.RestingAsync(webhook.Name, d => d.All(x => x.AttemptCount == 1), Ct);
+        world.Clock.AutoAdvanceAmount = TimeSpan.Zero;
+        var starts = tried.Select(d => d.Attempts[0].StartTime.ToDateTimeOffset()).ToList();
+        Assert.True(starts[0] < starts[1]);
+
+        receiver.AnswerWith(500);
+        world.Clock.Advance(RetrySchedule.GiveUpAfter + TimeSpan.FromHours(1));
+        await world.UntilAsync(webhook.Name, w => w.State == "disabled", Ct);
+
+        var kept = await world.DeliveriesAsync(webhook.Name, Ct);
+        Assert.Equal(["pending", otherStatus == 500 ? "pending" : "succeeded"], kept.Select(d => d.Status));
+        await world.DeleteAsync(webhook);
+    }
+
     [Fact]
     public async Task An_event_that_alone_fails_for_a_day_is_given_up_and_its_resource_goes_on()
     {
@@ -71,6 +109,7 @@ public sealed class DisablingTests(WebhookWorld world) : IClassFixture<WebhookWo
         var webhook = await world.CreateAsync(receiver, Ct);
         await world.HappenAsync(Ct, "installations/poison", "installations/poison");
         await world.RestingAsync(webhook.Name, d => d.Any(x => x.AttemptCount == 1), Ct);
+        world.Clock.Advance(TimeSpan.FromSeconds(1));
         await world.HappenAsync(Ct, "installations/well");
         await world.RestingAsync(webhook.Name, d => d.Any(x => x.Status == "succeeded"), Ct);
 
