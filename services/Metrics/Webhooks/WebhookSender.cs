@@ -32,6 +32,9 @@ public sealed class WebhookSender : IDisposable
     /// <summary>Bytes of an answer's body that are read and kept.</summary>
     public const int ResponseBytesMax = 1024;
 
+    /// <summary>Characters of an error that are kept.</summary>
+    public const int ErrorLengthMax = 1024;
+
     private const int HeaderKilobytesMax = 32;
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
@@ -132,7 +135,11 @@ public sealed class WebhookSender : IDisposable
     }
 
     private static DeliveryAttempt Failed(DeliveryAttempt attempt, ErrorReason reason, string error) =>
-        attempt with { ErrorCode = reason.Text(), Error = error };
+        attempt with
+        {
+            ErrorCode = reason.Text(),
+            Error = Harmless(error.Length <= ErrorLengthMax ? error : error[..ErrorLengthMax]),
+        };
 
     private static ErrorReason ReasonOf(HttpRequestException e) => e switch
     {
@@ -182,8 +189,11 @@ public sealed class WebhookSender : IDisposable
             // What was read until then is enough.
         }
 
-        // PostgreSQL stores no zero characters, and a terminal should not be given control characters.
-        var text = Encoding.UTF8.GetString(buffer, 0, length);
-        return string.Concat(text.Select(c => char.IsControl(c) && c is not ('\n' or '\t') ? '\uFFFD' : c));
+        return Harmless(Encoding.UTF8.GetString(buffer, 0, length));
     }
+
+    /// <summary>Text of a receiver, which errors quote too, as it can be kept and shown: PostgreSQL stores no zero
+    /// characters and no halves of a pair, and a terminal should not be given control characters.</summary>
+    private static string Harmless(string text) => string.Concat(text.EnumerateRunes().Select(rune =>
+        Rune.IsControl(rune) && rune.Value is not ('\n' or '\t') ? Rune.ReplacementChar : rune));
 }

@@ -144,6 +144,33 @@ public sealed class SafetyTests(WebhookWorld world) : IClassFixture<WebhookWorld
     }
 
     [Fact]
+    public async Task What_an_error_quotes_of_a_receiver_is_cut_and_made_harmless()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+        byte[] answer = [.. "no HTTP: \0\u001b"u8, .. Enumerable.Repeat((byte)'x', 2000), .. "\r\n\r\n"u8];
+        await using var receiver = await Receiver.OpenAsync(Ct);
+        var webhook = await world.CreateAsync(receiver, Ct, w => w.Url = $"http://127.0.0.1:{port}/");
+
+        var answering = AnswerAsync(listener, answer);
+        var ping = await world.Webhooks.TestWebhookAsync(new() { Name = webhook.Name }, cancellationToken: Ct);
+        await answering;
+        answering = AnswerAsync(listener, answer);
+        await world.HappenAsync(Ct, "installations/quoted");
+        await answering;
+        var failed = await world.RestingAsync(
+            webhook.Name, d => d.Any(x => x is { Status: "pending", AttemptCount: 1 }), Ct);
+
+        var attempts = failed.SelectMany(d => d.Attempts).Append(ping.Attempts.Single()).ToList();
+        Assert.Equal(3, attempts.Count);
+        Assert.All(attempts, a => Assert.Equal("HTTP_INVALID", a.ErrorCode));
+        Assert.All(attempts, a => Assert.Contains("\uFFFD\uFFFDxxx", a.Error, StringComparison.Ordinal));
+        Assert.All(attempts, a => Assert.Equal(WebhookSender.ErrorLengthMax, a.Error.Length));
+        await world.DeleteAsync(webhook);
+    }
+
+    [Fact]
     public async Task Each_way_to_fail_has_its_code()
     {
         await using var receiver = await Receiver.OpenAsync(Ct);
