@@ -91,7 +91,8 @@ public sealed class Redelivery(
     internal Task SaveAsync(WebhookDelivery ping, CancellationToken ct) =>
         database.InTransactionAsync((tx, token) => queue.SaveAsync(tx, ping, token), ct);
 
-    /// <summary>One delivery again; one that waits for its next try has it now.</summary>
+    /// <summary>One delivery again; one that waits for its next try has it now. Somebody asks by hand, so the
+    /// receiver's own wish to be left alone ends.</summary>
     internal async Task<Proto.WebhookDelivery> AgainAsync(
         Proto.RedeliverWebhookDeliveryRequest request, string method, CancellationToken ct)
     {
@@ -104,7 +105,8 @@ public sealed class Redelivery(
             async (tx, token) =>
             {
                 await webhooks.ChangeAsync(tx, webhookId, LiveOnly, null, token);
-                await queue.LockAsync(tx, webhookId, null, token);
+                var progress = await queue.LockAsync(tx, webhookId, null, token);
+                await queue.SaveAsync(tx, progress! with { PausedUntil = null }, token);
                 var now = await queue.FindAsync(tx, webhookId, id, token) ?? throw Problem.NotFound(request.Name);
                 if (now.Status != DeliveryStatus.Pending)
                 {
@@ -160,7 +162,9 @@ public sealed class Redelivery(
             throw Problem.FailedPrecondition(
                 ErrorReason.RedeliveryUnderWay,
                 webhook.Name,
-                "An earlier redelivery is still being queued; wait until redelivery_sequence is 0.");
+                webhook.State == WebhookState.Disabled
+                    ? "An earlier redelivery waits for the webhook; enable it first."
+                    : "An earlier redelivery is still being queued; wait until redelivery_sequence is 0.");
         }
 
         var through = request.ThroughSequence == 0

@@ -115,7 +115,8 @@ internal static class WebhookMessages
         FailingSince = backlog.Progress.FailingSince?.ToTimestamp(),
         LastSuccessTime = backlog.Progress.SucceededAt?.ToTimestamp(),
         PausedUntil = backlog.Progress.PausedUntil?.ToTimestamp(),
-        RedeliverySequence = backlog.Progress.ReplayAfter ?? 0,
+        // One from the feed's beginning has reached 0 until its first part is queued, and is under way all the same.
+        RedeliverySequence = backlog.Progress.ReplayAfter is { } reached ? Math.Max(reached, 1) : 0,
     };
 
     private static string Summary(Webhook webhook, WebhookBacklog backlog, DateTimeOffset now)

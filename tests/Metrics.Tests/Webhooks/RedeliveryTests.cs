@@ -50,6 +50,53 @@ public sealed class RedeliveryTests(WebhookWorld world) : IClassFixture<WebhookW
     }
 
     [Fact]
+    public async Task One_that_is_asked_for_by_hand_ends_the_pause_that_the_receiver_asked_for()
+    {
+        await using var receiver = await Receiver.OpenAsync(Ct);
+        receiver.Answer = (_, context) =>
+        {
+            context.Response.StatusCode = 503;
+            context.Response.Headers.RetryAfter = "3600";
+            return Task.CompletedTask;
+        };
+        var webhook = await world.CreateAsync(receiver, Ct);
+        await world.HappenAsync(Ct, "installations/paused");
+        var waiting = (await world.RestingAsync(webhook.Name, d => d is [{ AttemptCount: 1 }], Ct))[0];
+        receiver.AnswerWith(200);
+        var before = world.Clock.GetUtcNow();
+
+        var asked = await world.Webhooks.RedeliverWebhookDeliveryAsync(
+            new() { Name = waiting.Name }, cancellationToken: Ct);
+
+        Assert.True(asked.NextAttemptTime.ToDateTimeOffset() <= world.Clock.GetUtcNow());
+        Assert.Equal(2, (await DoneAsync(webhook, 1))[0].AttemptCount);
+        Assert.InRange(world.Clock.GetUtcNow() - before, TimeSpan.Zero, TimeSpan.FromMinutes(30));
+        await world.DeleteAsync(webhook);
+    }
+
+    [Fact]
+    public async Task A_redelivery_to_a_disabled_webhook_shows_as_under_way_and_says_what_it_waits_for()
+    {
+        await using var receiver = await Receiver.OpenAsync(Ct);
+        var webhook = await world.CreateAsync(receiver, Ct);
+        await world.HappenAsync(Ct, "installations/rested");
+        await DoneAsync(webhook, 1);
+        await world.Webhooks.DisableWebhookAsync(new() { Name = webhook.Name }, cancellationToken: Ct);
+        var request = new Proto.RedeliverWebhookDeliveriesRequest { Name = webhook.Name };
+
+        var begun = await world.Webhooks.RedeliverWebhookDeliveriesAsync(request, cancellationToken: Ct);
+        var refusal = await Refusal.OfAsync(
+            world.Webhooks.RedeliverWebhookDeliveriesAsync(request, cancellationToken: Ct));
+
+        Assert.Equal(1, begun.DeliveryStatus.RedeliverySequence);
+        Assert.Equal("REDELIVERY_UNDER_WAY", refusal.Reason);
+        Assert.Contains("enable it first", refusal.Message, StringComparison.Ordinal);
+        await world.Webhooks.EnableWebhookAsync(new() { Name = webhook.Name }, cancellationToken: Ct);
+        await world.UntilAsync(webhook.Name, w => w.DeliveryStatus.RedeliverySequence == 0, Ct);
+        await world.DeleteAsync(webhook);
+    }
+
+    [Fact]
     public async Task A_part_of_the_feed_comes_again_in_order_with_what_was_before_the_webhook()
     {
         await using var receiver = await Receiver.OpenAsync(Ct);
