@@ -12,12 +12,6 @@ public sealed class SupervisionMeter : IDisposable
 
     internal static readonly ActivitySource Activities = new(Name);
 
-    /// <summary>Steps take from milliseconds to their deadlines, of which the longest are minutes.</summary>
-    private static readonly InstrumentAdvice<double> StepSeconds = new()
-    {
-        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
-    };
-
     private readonly Meter _meter;
     private readonly ConcurrentBag<DueRows> _nouns = [];
     private readonly TimeProvider _time;
@@ -34,7 +28,7 @@ public sealed class SupervisionMeter : IDisposable
         _meter = meters.Create(Name);
         _stepDuration = _meter.CreateHistogram<double>(
             "cloud.supervision.step.duration", "s", "Time a step took, by noun, state and outcome.",
-            advice: StepSeconds);
+            advice: DurationBuckets.Seconds);
         _leasesRefused = _meter.CreateCounter<long>(
             "cloud.supervision.lease.refused", "{lease}", "Leases that another worker held.");
         _leasesLost = _meter.CreateCounter<long>(

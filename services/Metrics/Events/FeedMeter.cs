@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 
 namespace Cloud.Events;
@@ -21,7 +22,8 @@ public sealed class FeedMeter : IDisposable
     {
         _meter = meters.Create(Name);
         _lag = _meter.CreateHistogram<double>(
-            "cloud.feed.lag", "s", "Age at its source of the oldest event of a batch when the batch was taken in.");
+            "cloud.feed.lag", "s", "Age at its source of the oldest event of a batch when the batch was taken in.",
+            advice: DurationBuckets.Seconds);
         _takenIn = _meter.CreateCounter<long>("cloud.feed.taken_in", "{event}", "Events taken in, by source.");
         _restored = _meter.CreateCounter<long>(
             "cloud.feed.restored_sources", "{source}", "Sources found to be restored from an older backup.");

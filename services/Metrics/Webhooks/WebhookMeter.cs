@@ -20,9 +20,11 @@ public sealed class WebhookMeter
     {
         var meter = meters.Create(Name);
         _attempts = meter.CreateHistogram<double>(
-            "cloud.webhook.attempt.duration", "s", "Time until a receiver answered or failed to, by error code.");
+            "cloud.webhook.attempt.duration", "s", "Time until a receiver answered or failed to, by error code.",
+            advice: DurationBuckets.Seconds);
         _lag = meter.CreateHistogram<double>(
-            "cloud.webhook.delivery.lag", "s", "Time from queueing an event to its receiver's taking it.");
+            "cloud.webhook.delivery.lag", "s", "Time from queueing an event to its receiver's taking it.",
+            advice: DurationBuckets.Seconds);
         _finished = meter.CreateCounter<long>(
             "cloud.webhook.deliveries", "{delivery}", "Deliveries that ended, by outcome.");
         _disabled = meter.CreateCounter<long>(
