@@ -30,8 +30,9 @@ public sealed class Delivery(
     /// <summary>Requests to one receiver at once.</summary>
     public const int AtOnceMax = 16;
 
-    /// <summary>How often a webhook that nothing wakes looks at the feed by itself.</summary>
-    public static readonly TimeSpan LookEvery = TimeSpan.FromMinutes(1);
+    /// <summary>How often a webhook that nothing wakes looks at the feed by itself: seldom, since each look is a whole
+    /// turn; <see cref="DeliveryUpkeep"/> wakes those whose nudge was lost.</summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromHours(1);
 
     /// <summary>Longest time of one step: the slowest request, and what comes before and after it.</summary>
     public static readonly TimeSpan Deadline = WebhookSender.Timeout + TimeSpan.FromSeconds(30);
@@ -64,10 +65,13 @@ public sealed class Delivery(
         if (paused is null)
         {
             var due = await deliveries.DueAsync(webhook.Id, AtOnceMax, ct);
-            var sources = await events.FindAsync([.. due.Select(d => d.Sequence)], ct);
-            var verdicts = await Task.WhenAll(due.Select(delivery =>
-                AttemptAsync(webhook, delivery, sources.GetValueOrDefault(delivery.Sequence), keys, headers, ct)));
-            GiveUpIf(webhook, verdicts);
+            if (due.Count > 0)
+            {
+                var sources = await events.FindAsync([.. due.Select(d => d.Sequence)], ct);
+                var verdicts = await Task.WhenAll(due.Select(delivery =>
+                    AttemptAsync(webhook, delivery, sources.GetValueOrDefault(delivery.Sequence), keys, headers, ct)));
+                GiveUpIf(webhook, verdicts);
+            }
         }
 
         return hasMore ? Wait("", TimeSpan.Zero) : await RestAsync(webhook, ct);

@@ -42,6 +42,17 @@ public sealed class DeliveryStore(Database database)
          WHERE d.webhook_id = gone.webhook_id AND d.id = gone.id
         """;
 
+    /// <summary>A step that failed is tried again soon anyway, at a time of its own.</summary>
+    private const string BehindSql =
+        """
+        SELECT w.id FROM webhooks AS w JOIN webhook_progress AS p ON p.webhook_id = w.id CROSS JOIN feed
+         WHERE w.state = 'enabled' AND w.attempts = 0 AND w.looked_at <= @before
+           AND (p.sequence < feed.last_sequence OR p.replay_after IS NOT NULL
+                OR ((p.paused_until IS NULL OR p.paused_until <= @now)
+                    AND EXISTS (SELECT FROM webhook_deliveries AS d
+                                 WHERE d.webhook_id = w.id AND d.next_attempt_at <= @now)))
+        """;
+
     /// <summary>Now, as rows keep it.</summary>
     public DateTimeOffset Now => database.Now;
 
@@ -98,6 +109,16 @@ public sealed class DeliveryStore(Database database)
     public static async Task<WebhookBacklog> BacklogAsync(
         DatabaseTransaction tx, string webhookId, CancellationToken ct) =>
         (await BacklogsAsync(tx.Connection, [webhookId], ct))[webhookId];
+
+    /// <summary>The enabled webhooks that have something to do and were last looked at before a moment.</summary>
+    public async Task<IEnumerable<string>> BehindAsync(DateTimeOffset before, CancellationToken ct)
+    {
+        await using var connection = await database.OpenAsync(ct);
+        return await connection.QueryAsync<string>(new CommandDefinition(
+            BehindSql,
+            new { before = before.ToUniversalTime(), now = database.Now.ToUniversalTime() },
+            cancellationToken: ct));
+    }
 
     /// <summary>Everything that waits, of all webhooks.</summary>
     public async Task<(long Pending, DateTimeOffset? Oldest)> PendingAsync(CancellationToken ct)

@@ -1,12 +1,14 @@
 using System.Diagnostics.Metrics;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
 using Npgsql;
 
 namespace Cloud.Webhooks;
 
 /// <summary>
-/// Keeps the log short and the gauges of the queue true: <c>cloud.webhook.pending</c> and
-/// <c>cloud.webhook.oldest_pending.age</c>. Every replica does it and shows the whole: take the maximum over replicas.
+/// Wakes webhooks whose nudge was lost, keeps the log short and the gauges of the queue true:
+/// <c>cloud.webhook.pending</c> and <c>cloud.webhook.oldest_pending.age</c>. Every replica does it and shows the whole:
+/// take the maximum over replicas.
 /// </summary>
 public sealed class DeliveryUpkeep : BackgroundService
 {
@@ -18,7 +20,12 @@ public sealed class DeliveryUpkeep : BackgroundService
     /// <summary>Counts between two prunings: about every ten minutes.</summary>
     private const int CountsPerPruning = 20;
 
+    /// <summary>A webhook that was looked at more lately than this is not behind: events that it does not want wake
+    /// nobody, and there may always be a new one.</summary>
+    private static readonly TimeSpan BehindAfter = TimeSpan.FromMinutes(1);
+
     private readonly DeliveryStore _deliveries;
+    private readonly INudges _nudges;
     private readonly WebhookOptions _options;
     private readonly SchemaGate _schema;
     private readonly TimeProvider _time;
@@ -29,13 +36,15 @@ public sealed class DeliveryUpkeep : BackgroundService
 
     public DeliveryUpkeep(
         DeliveryStore deliveries,
+        INudges nudges,
         WebhookOptions options,
         SchemaGate schema,
         IMeterFactory meters,
         TimeProvider time,
         ILogger<DeliveryUpkeep> log)
     {
-        (_deliveries, _options, _schema, _time, _log) = (deliveries, options, schema, time, log);
+        (_deliveries, _nudges, _options) = (deliveries, nudges, options);
+        (_schema, _time, _log) = (schema, time, log);
         var meter = meters.Create(WebhookMeter.Name);
         meter.CreateObservableGauge(
             "cloud.webhook.pending", () => Interlocked.Read(ref _pending), "{delivery}", "Deliveries that wait.");
@@ -66,6 +75,7 @@ public sealed class DeliveryUpkeep : BackgroundService
                 var (pending, oldest) = await _deliveries.PendingAsync(stoppingToken);
                 Interlocked.Exchange(ref _pending, pending);
                 Interlocked.Exchange(ref _oldestTicks, oldest?.UtcTicks ?? 0);
+                await WakeAsync(stoppingToken);
                 if (untilPruning-- == 0)
                 {
                     untilPruning = CountsPerPruning;
@@ -78,6 +88,14 @@ public sealed class DeliveryUpkeep : BackgroundService
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task WakeAsync(CancellationToken ct)
+    {
+        foreach (var id in await _deliveries.BehindAsync(_deliveries.Now - BehindAfter, ct))
+        {
+            await _nudges.SendAsync(new Nudge(WebhookStore.NounName, id), ct);
+        }
     }
 
     private double OldestAge() => Interlocked.Read(ref _oldestTicks) is > 0 and var ticks

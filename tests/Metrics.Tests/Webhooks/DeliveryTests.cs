@@ -162,6 +162,29 @@ public sealed class DeliveryTests(WebhookWorld world) : IClassFixture<WebhookWor
             d => d.Attempts is [{ ErrorCode: "RECEIVER_TIMEOUT", HttpStatus: 0 }]);
     }
 
+    [Theory]
+    [InlineData("UPDATE webhook_progress SET sequence = {0} WHERE webhook_id = '{1}'")]
+    [InlineData("UPDATE webhook_progress SET replay_after = {0}, replay_through = {0} + 1 WHERE webhook_id = '{1}'")]
+    public async Task A_webhook_that_nothing_wakes_is_left_alone_and_a_lost_nudge_is_caught_up(string unheard)
+    {
+        await using var receiver = await Receiver.OpenAsync(Ct);
+        var sequence = (await world.HappenAsync(Ct, "installations/unheard"))[0];
+        var webhook = await world.CreateAsync(receiver, Ct);
+        await world.UntilAsync(
+            webhook.Name,
+            w => w.Progress.NextAttemptTime.ToDateTimeOffset() > world.Clock.GetUtcNow().AddMinutes(30),
+            Ct);
+
+        var id = webhook.Name["webhooks/".Length..];
+        await world.ExecuteAsync(string.Format(CultureInfo.InvariantCulture, unheard, sequence - 1, id), Ct);
+        world.Clock.Advance(TimeSpan.FromMinutes(2));
+
+        var got = await receiver.ReceivedAsync(1, Ct);
+        Assert.Equal(sequence, got[0].Sequence);
+        await world.RestingAsync(webhook.Name, d => d.All(IsDone), Ct);
+        await world.DeleteAsync(webhook);
+    }
+
     [Fact]
     public async Task What_was_queued_before_a_restart_is_delivered_after_it()
     {
