@@ -54,10 +54,12 @@ public sealed class Drift(
                 else await LookAsync(suspicion.Id, stopping);
                 _queue.Forget(suspicion);
             }
-            catch (Exception e) when (e is StepException || DatabaseTrouble.IsAway(e))
+            catch (Exception e) when (!stopping.IsCancellationRequested)
             {
+                // Whatever it is, such as a state that only a newer release knows: a worker that ends is not replaced.
                 var wait = _queue.Retry(suspicion);
                 log.LogWarning(
+                    e is StepException || DatabaseTrouble.IsAway(e) ? null : e,
                     "Looking at {Id} again in {Wait:0.0} s: {Reason}", suspicion.Id, wait.TotalSeconds, e.Message);
             }
             finally
@@ -67,11 +69,11 @@ public sealed class Drift(
         }
     }
 
-    /// <summary>Finds rows whose objects went away while nobody watched: no change is announced for those.</summary>
+    /// <summary>Finds rows whose objects went away while nobody watched: no change is announced for those. A watch that
+    /// is not complete yet is swept once it says that it is; some never are.</summary>
     private async Task SweepAsync(string clusterId, CancellationToken ct)
     {
-        if (watches.Find(clusterId) is not { } watch) return;
-        await watch.WhenSyncedAsync(ct);
+        if (watches.Find(clusterId) is not { IsSynced: true } watch) return;
         foreach (var row in await store.StableAsync(clusterId, ct))
         {
             if (Difference(row, watch) is not null) _queue.Add(new Suspicion(row.Id, Cluster: false));

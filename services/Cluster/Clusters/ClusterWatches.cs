@@ -10,8 +10,8 @@ namespace Cloud.Clusters;
 /// caches. Writing is restrained: a view is written when it changed, and once a minute if the row says
 /// something else, so that replicas that see the same write once.</para>
 /// <para>Failures. A cluster that is silent: its own tasks retry; the row says so after the first failure. A kubeconfig
-/// that changed: its watch is replaced. PostgreSQL away: tried again at the next look. A lost nudge: the look every
-/// half minute finds new and changed clusters.</para>
+/// that changed: its watch is replaced. PostgreSQL away, or a row that a newer release wrote: tried again at the next
+/// look. A lost nudge: the look every half minute finds new and changed clusters.</para>
 /// </summary>
 public sealed class ClusterWatches(
     ClusterStore clusters,
@@ -83,9 +83,11 @@ public sealed class ClusterWatches(
             }
             foreach (var cluster in live) await KeepAsync(cluster, stopping);
         }
-        catch (Exception e) when (DatabaseTrouble.IsAway(e))
+        catch (Exception e) when (!stopping.IsCancellationRequested)
         {
-            _log.LogWarning("Looking for clusters again later: PostgreSQL does not answer ({Reason})", e.Message);
+            // Whatever it is, such as a state that only a newer release knows: the process would end with this loop.
+            _log.LogWarning(
+                DatabaseTrouble.IsAway(e) ? null : e, "Looking for clusters again later: {Reason}", e.Message);
         }
     }
 

@@ -83,6 +83,9 @@ public sealed class ClusterWatch
     public bool? HasOperator =>
         _operator.Status.Synced ? _operator.Cache.Find(OperatorManifests.DeploymentKey) is not null : null;
 
+    /// <summary>Namespaces and resources are complete.</summary>
+    public bool IsSynced => _namespaces.Status.Synced && _resources.Status.Synced;
+
     /// <summary>Waits until namespaces and resources are complete.</summary>
     public async Task WhenSyncedAsync(CancellationToken ct)
     {
