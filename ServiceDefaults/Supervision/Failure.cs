@@ -12,6 +12,9 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
     /// <summary>How long the outside asked to be left alone, if it did.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Whether it says of the row's own target that it does not answer; a slow step says so too.</summary>
+    public bool TargetFailed { get; init; }
+
     /// <summary>Longest message that is kept, in characters.</summary>
     private const int MessageLengthMax = 1000;
 
@@ -20,7 +23,10 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
 
     /// <summary>The step took longer than its rule allows.</summary>
     public static Failure Deadline(TimeSpan deadline) => By(
-        ErrorReason.StepDeadline, $"The step did not finish within {deadline.TotalSeconds:0} s.");
+        ErrorReason.StepDeadline, $"The step did not finish within {deadline.TotalSeconds:0} s.") with
+    {
+        TargetFailed = true,
+    };
 
     /// <summary>The state lasted longer than its rule allows.</summary>
     public static Failure GaveUp(TimeSpan after, string? waitingFor, string? lastErrorCode, Fault? fault) => new(
@@ -39,10 +45,11 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
     {
         StepException step => new(step.Code, Cut(step.Message), step.Fault, step.Retryable, true)
         {
+            TargetFailed = step.TargetFailed,
             RetryAfter = step.RetryAfter ?? (step.InnerException is RpcException said ? RetryAfterOf(said) : null),
         },
         RpcException rpc => OfPeer(rpc),
-        HttpRequestException http => By(ErrorReason.WorldUnreachable, http.Message),
+        HttpRequestException http => By(ErrorReason.WorldUnreachable, http.Message) with { TargetFailed = true },
         NpgsqlException when DatabaseTrouble.IsAway(exception) =>
             By(ErrorReason.DatabaseUnavailable, exception.Message),
         PostgresException refused when DatabaseTrouble.IsPassing(refused) =>
@@ -50,8 +57,9 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
         PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } taken => By(
             ErrorReason.DatabaseValueTaken,
             $"Another row was first with what only one may have ({taken.ConstraintName})."),
-        TimeoutException slow => By(ErrorReason.WorldTimeout, slow.Message),
-        OperationCanceledException => By(ErrorReason.WorldTimeout, "A call to the outside was cut off."),
+        TimeoutException slow => By(ErrorReason.WorldTimeout, slow.Message) with { TargetFailed = true },
+        OperationCanceledException =>
+            By(ErrorReason.WorldTimeout, "A call to the outside was cut off.") with { TargetFailed = true },
         _ => By(ErrorReason.Unexpected, $"{exception.GetType().Name}: {exception.Message}", expected: false),
     };
 

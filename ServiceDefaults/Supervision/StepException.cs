@@ -47,6 +47,11 @@ public sealed class StepException : Exception
     /// given as the cause says it by itself.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Whether the target that the step's row is limited by (see
+    /// <see cref="SupervisorOptions{TRow}.BulkheadBy"/>) did not answer or could not serve, so that more steps at once
+    /// would only wait there too. Others that a step talks to, and refusals, do not count.</summary>
+    public bool TargetFailed { get; init; }
+
     /// <summary>What another service said, under its own code, which need not be one that is known here.</summary>
     /// <param name="code">Its code.</param>
     /// <param name="message">As above.</param>
@@ -58,7 +63,10 @@ public sealed class StepException : Exception
         new(code, message, fault, retryable, inner);
 
     /// <summary>The same where it is not waited for: the row goes to its failed state at once.</summary>
-    public StepException AsFinal() => new(Code, Message, Fault, retryable: false, this);
+    public StepException AsFinal() => new(Code, Message, Fault, retryable: false, this)
+    {
+        TargetFailed = TargetFailed,
+    };
 
     internal static Fault FaultOf(ErrorReason reason) => reason.VerdictOf().Fault switch
     {

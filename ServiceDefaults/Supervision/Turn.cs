@@ -125,7 +125,7 @@ internal sealed class Turn<TRow, TState>(
                 return await GiveBackAsync(row, stopping);
             }
 
-            targetFailed = transition.Failure is { Fault: Fault.World };
+            targetFailed = transition.Failure is { TargetFailed: true };
             var saved = await SaveAsync(row, rule, Continued(store.Stamped(row, transition), claimedFor), stopping);
             if (saved is null)
             {

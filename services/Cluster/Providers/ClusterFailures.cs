@@ -32,6 +32,7 @@ public static class ClusterFailures
         return new StepException(reason, $"{cluster.DisplayName} ({cluster.Server}) {what}: {e.Message}", e)
         {
             RetryAfter = e.RetryAfter,
+            TargetFailed = reason is ErrorReason.ClusterUnreachable or ErrorReason.ClusterBusy,
         };
     }
 

@@ -70,6 +70,9 @@ public sealed record DatabaseServer : SupervisedRow<DatabaseServerState>
     /// <summary>Why it is not reachable, in words; empty when it is.</summary>
     public string UnreachableReason { get; init; } = "";
 
+    /// <summary>Whether it is known not to answer. Its own row asks it again, and tells when it is back.</summary>
+    public bool IsAway => this is { State: DatabaseServerState.Stable, Reachable: false };
+
     /// <summary>
     /// Databases there that every role of the server may connect to and that are not ours to close; empty when none.
     /// </summary>

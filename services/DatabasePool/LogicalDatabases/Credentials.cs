@@ -1,6 +1,8 @@
 using System.Globalization;
 using Cloud.DatabaseServers;
+using Cloud.Protos.Api.V1;
 using Cloud.Providers;
+using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Proto = Cloud.Protos.DatabasePool.V1;
 
@@ -11,8 +13,11 @@ namespace Cloud.LogicalDatabases;
 /// answer is the only place that ever has it: asking again makes a new one. Issuing takes the server's lock of that
 /// database before it asks whether the holder may still have it, so of two holders the one with the higher epoch ends
 /// up with the password that works, whatever their order.
+/// <para>Whoever asks holds a place in a queue of their own, so a server that is known not to answer is not asked
+/// again.</para>
 /// </summary>
-public sealed class Credentials(PostgresServers servers, DatabaseServerStore serverStore, AdminPasswords passwords)
+public sealed class Credentials(
+    PostgresServers servers, DatabaseServerStore serverStore, AdminPasswords passwords, INudges nudges)
 {
     /// <summary>How long an application tries to connect, in seconds.</summary>
     private const int ConnectTimeoutSeconds = 10;
@@ -25,14 +30,31 @@ public sealed class Credentials(PostgresServers servers, DatabaseServerStore ser
     {
         var server = await serverStore.FindAsync(row.DatabaseServerId, ct)
             ?? throw new InvalidOperationException($"{row.Name} is on a server that has no row.");
+        if (server.IsAway)
+        {
+            throw new StepException(
+                ErrorReason.DatabaseServerUnreachable,
+                $"{server.DisplayName} must answer again: {server.UnreachableReason}");
+        }
+
         var password = Passwords.New(CustomerDatabase.PasswordLength);
-        var isIssued = await servers.ActAsync(
-            passwords.AddressOf(server),
-            row.DatabaseName,
-            take,
-            (session, token) => CustomerDatabase.SetPasswordAsync(session, row.RoleName, password, token),
-            ct);
-        return isIssued ? Answer(row, server, password) : null;
+        try
+        {
+            var isIssued = await servers.ActAsync(
+                passwords.AddressOf(server),
+                row.DatabaseName,
+                take,
+                (session, token) => CustomerDatabase.SetPasswordAsync(session, row.RoleName, password, token),
+                ct);
+            return isIssued ? Answer(row, server, password) : null;
+        }
+        catch (Exception failure) when (failure
+            is OperationCanceledException or StepException { Reason: ErrorReason.DatabaseServerUnreachable })
+        {
+            // A caller who gave up may have waited for a server that hangs.
+            await nudges.SendAsync(new Nudge(serverStore.Noun, server.Id), default);
+            throw;
+        }
     }
 
     /// <summary>The connection strings. Pure.</summary>

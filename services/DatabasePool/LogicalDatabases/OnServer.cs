@@ -38,7 +38,7 @@ public sealed class OnServer(
         Func<ServerSession, DatabaseSpec, CancellationToken, Task> work,
         CancellationToken ct)
     {
-        if (server is { State: DatabaseServerState.Stable, Reachable: false })
+        if (server.IsAway)
         {
             return Wait($"{server.DisplayName} must answer again: {server.UnreachableReason}", ServerAwayInterval);
         }

@@ -23,7 +23,10 @@ internal static class ServerFailures
 
     private static StepException Unreachable(Exception failure, ServerAddress address) => new(
         ErrorReason.DatabaseServerUnreachable,
-        $"{Name(address)} does not answer: {Innermost(failure)}. Check that it runs and that its address is right.");
+        $"{Name(address)} does not answer: {Innermost(failure)}. Check that it runs and that its address is right.")
+    {
+        TargetFailed = true,
+    };
 
     private static StepException Explain(PostgresException said, ServerAddress address) => said.SqlState switch
     {

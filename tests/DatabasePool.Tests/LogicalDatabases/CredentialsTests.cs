@@ -1,4 +1,6 @@
+using Cloud.LocalPostgres;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.TestHost;
 using Grpc.Core;
 using Npgsql;
 using Xunit;
@@ -8,6 +10,8 @@ namespace Cloud.DatabasePool.Tests.LogicalDatabases;
 
 public sealed class CredentialsTests(PoolWorld world) : IClassFixture<PoolWorld>, IAsyncLifetime
 {
+    private const string Unreachable = "DATABASE_SERVER_UNREACHABLE";
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
@@ -107,6 +111,45 @@ public sealed class CredentialsTests(PoolWorld world) : IClassFixture<PoolWorld>
             1,
             await CustomerServer.AskAsync<int>(
                 CustomerServer.AsApplication(issued[^1].Credentials!), "SELECT 1", Ct));
+    }
+
+    [Fact]
+    public async Task A_server_that_is_known_not_to_answer_is_not_asked()
+    {
+        await using var own = new PoolWorld();
+        await own.InitializeAsync();
+        await own.StableServerAsync(Ct);
+        var database = await own.StableDatabaseAsync(ResourceId.New(), Ct);
+        // It does answer; only the row says that it does not.
+        await using var source = NpgsqlDataSource.Create(own.OwnConnectionString);
+        await using var saying = source.CreateCommand(
+            "UPDATE database_servers SET reachable = false, unreachable_reason = 'it sleeps'");
+        await saying.ExecuteNonQueryAsync(Ct);
+
+        var refusal = await Refusal.OfAsync(own.Databases.IssueLogicalDatabaseCredentialsAsync(
+            new() { Name = database.Name, HolderEpoch = 1 }, cancellationToken: Ct));
+
+        Assert.Equal((StatusCode.Unavailable, Unreachable), (refusal.Code, refusal.Reason));
+        var after = await own.Databases.GetLogicalDatabaseAsync(new() { Name = database.Name }, cancellationToken: Ct);
+        Assert.Null(after.CredentialsIssueTime);
+    }
+
+    [Fact]
+    public async Task Asking_in_vain_makes_the_servers_row_say_that_it_does_not_answer()
+    {
+        using var files = new TemporaryDirectory();
+        await using var own = new PoolWorld();
+        await own.InitializeAsync();
+        var process = await PostgresServer.StartAsync(files.Path, PostgresProcess.FreePort(), Ct);
+        var server = await own.RegisterAsync(process, Ct);
+        var database = await own.StableDatabaseAsync(ResourceId.New(), Ct);
+        await process.DisposeAsync();
+
+        var refusal = await Refusal.OfAsync(own.Databases.IssueLogicalDatabaseCredentialsAsync(
+            new() { Name = database.Name, HolderEpoch = 1 }, cancellationToken: Ct));
+
+        Assert.Equal((StatusCode.Unavailable, Unreachable), (refusal.Code, refusal.Reason));
+        await own.ServerUntilAsync(server.Name, s => !s.Reachable, Ct);
     }
 
     [Fact]

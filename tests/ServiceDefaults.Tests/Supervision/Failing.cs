@@ -62,6 +62,22 @@ public sealed class Failing
     }
 
     [Fact]
+    public void A_target_that_does_not_answer_is_told_from_refusals_and_from_others_that_were_asked()
+    {
+        var silent = new StepException(ErrorReason.WorldUnreachable, "It does not answer.") { TargetFailed = true };
+        Exception[] failing = [silent, silent.AsFinal(), new HttpRequestException(), new TimeoutException()];
+        Exception[] answering =
+        [
+            new StepException(ErrorReason.EpochStale, "A later worker was there."),
+            new RpcException(new Status(StatusCode.Unavailable, "Another service is away.")),
+        ];
+
+        Assert.All(failing, e => Assert.True(Failure.Of(e).TargetFailed));
+        Assert.All(answering, e => Assert.False(Failure.Of(e).TargetFailed));
+        Assert.True(Failure.Deadline(TimeSpan.FromSeconds(1)).TargetFailed);
+    }
+
+    [Fact]
     public async Task A_hopeless_failure_ends_in_the_failed_state_with_its_reason()
     {
         await using var depot = await Depot.OpenAsync(Ct);

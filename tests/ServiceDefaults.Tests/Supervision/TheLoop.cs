@@ -1,6 +1,9 @@
+using Cloud.Protos.Api.V1;
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Cloud.TestHost;
+using Grpc.Core;
 using Xunit;
 
 namespace Cloud.ServiceDefaults.Tests.Supervision;
@@ -169,6 +172,46 @@ public sealed class TheLoop
         {
             await process.UntilAsync(id, ParcelState.Delivered, Ct);
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_no_fault_of_the_target_takes_none_of_its_slots(bool saidByPeer)
+    {
+        var elsewhere = saidByPeer
+            ? Problem.Unavailable(ErrorReason.DatabaseUnavailable, "Come back later.", TimeSpan.FromSeconds(5))
+                .ToRpcStatus().ToRpcException()
+            : (Exception)new StepException(ErrorReason.RowTakenOver, "Another worker was faster.");
+        await using var depot = await Depot.OpenAsync(Ct);
+        var (met, arrived) = (new TaskCompletionSource(), 0);
+        depot.Post.Before = async (parcel, ct) =>
+        {
+            if (parcel.Address == "failing")
+            {
+                throw elsewhere;
+            }
+
+            if (Interlocked.Increment(ref arrived) == 2)
+            {
+                met.SetResult();
+            }
+
+            await met.Task.WaitAsync(ct);
+        };
+        var process = await depot.StartAsync(Ct, limits: options =>
+        {
+            options.BulkheadBy = row => row.Depot;
+            options.StepsAtOncePerKey = 2;
+        });
+        var failing = await process.Store.AddAsync(Parcel.To("failing") with { Depot = "one" }, Ct);
+        await process.UntilAsync(failing.Id, p => p.Attempts == 1, Ct);
+
+        var first = await process.Store.AddAsync(Parcel.To("A") with { Depot = "one" }, Ct);
+        var second = await process.Store.AddAsync(Parcel.To("B") with { Depot = "one" }, Ct);
+
+        await process.UntilAsync(first.Id, ParcelState.Delivered, Ct);
+        await process.UntilAsync(second.Id, ParcelState.Delivered, Ct);
     }
 
     [Fact]
