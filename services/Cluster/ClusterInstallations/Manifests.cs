@@ -71,14 +71,19 @@ public static class Manifests
 
     /// <summary>The only copy of the database's credentials.</summary>
     public static Manifest DatabaseSecret(ClusterInstallation row, string connectionString, string source) =>
+        DatabaseSecret(row, new JsonObject
+        {
+            [ConnectionStringKey] = Encode(connectionString),
+            [DataSourceKey] = Encode(source),
+        });
+
+    /// <summary>Its place, before there are credentials.</summary>
+    public static Manifest EmptyDatabaseSecret(ClusterInstallation row) => DatabaseSecret(row, []);
+
+    private static Manifest DatabaseSecret(ClusterInstallation row, JsonObject credentials) =>
         Of(Secrets, row, DatabaseSecretName(row), row.Namespace, labelled: false, new JsonObject
         {
-            ["type"] = "Opaque",
-            ["data"] = new JsonObject
-            {
-                [ConnectionStringKey] = Encode(connectionString),
-                [DataSourceKey] = Encode(source),
-            },
+            ["type"] = "Opaque", ["data"] = credentials,
         });
 
     /// <summary>

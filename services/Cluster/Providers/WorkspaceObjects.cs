@@ -115,10 +115,10 @@ public sealed class WorkspaceObjects(
     }
 
     /// <summary>
-    /// The Secret is the only copy of the credentials, so it is written once and left alone. One that is in the way was
-    /// written by another worker meanwhile: with a lower epoch its password ended when ours was issued, so ours goes
-    /// in;
-    /// with a higher one ours has ended, and this worker is the stale one.
+    /// The Secret is the only copy of the credentials, so it is filled once and left alone. Before a password is
+    /// issued, which ends those before it, the empty Secret is marked with our epoch, and it is filled only as it was
+    /// marked: if another worker was there in between, theirs may be the newer password, and ours goes nowhere. So a
+    /// password that is in it is the last that was issued, wherever a worker was cut or paused.
     /// </summary>
     private async Task EnsureDatabaseSecretAsync(
         FencedWrites writes, KubernetesApi api, ClusterInstallation row, CancellationToken ct)
@@ -127,18 +127,10 @@ public sealed class WorkspaceObjects(
         var found = await api.Find(ResourceKinds.Secrets, key, ct);
         if (HasCredentials(found)) return;
 
+        var marked = await WriteAsync(writes, Manifests.EmptyDatabaseSecret(row), found, ct);
         var issued = await credentials.IssueAsync(row, ct);
-        var manifest = Manifests.DatabaseSecret(row, issued.ConnectionString, issued.DataSource);
-        try
-        {
-            await WriteAsync(writes, manifest, found, ct);
-        }
-        catch (KubernetesApiException e) when (
-            e.Kind is KubernetesErrorKind.AlreadyExists or KubernetesErrorKind.Conflict)
-        {
-            manifest = Manifests.DatabaseSecret(row, issued.ConnectionString, issued.DataSource);
-            await WriteAsync(writes, manifest, await api.Find(ResourceKinds.Secrets, key, ct), ct);
-        }
+        var filled = Manifests.DatabaseSecret(row, issued.ConnectionString, issued.DataSource);
+        await WriteAsync(writes, filled, marked, ct);
     }
 
     private static bool HasCredentials(V1Secret? secret) =>
