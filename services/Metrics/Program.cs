@@ -40,13 +40,15 @@ services.AddSingleton<WebhookSender>();
 services.AddSingleton<WebhookWatch>();
 services.AddHostedService<DeliveryUpkeep>();
 
-// The one HTTP client here posts to webhooks: their hosts must not become labels.
+// The one HTTP client here posts to webhooks: their hosts must not become labels, neither of the requests nor of the
+// lookups of their names.
 services.ConfigureOpenTelemetryMeterProvider(metrics => metrics
     .AddMeter(WebhookMeter.Name)
     .AddView("http.client.*", new MetricStreamConfiguration
     {
         TagKeys = ["http.request.method", "http.response.status_code", "error.type"],
-    }));
+    })
+    .AddView("dns.*", new MetricStreamConfiguration { TagKeys = ["error.type"] }));
 
 var app = builder.Build();
 app.MapServiceDefaults();

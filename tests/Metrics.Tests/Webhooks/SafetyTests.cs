@@ -203,6 +203,30 @@ public sealed class SafetyTests(WebhookWorld world) : IClassFixture<WebhookWorld
         }
     }
 
+    [Fact]
+    public async Task Hosts_of_receivers_are_no_labels()
+    {
+        await using var receiver = await Receiver.OpenAsync(Ct);
+        var port = receiver.Port.ToString(CultureInfo.InvariantCulture);
+        var webhook = await world.CreateAsync(receiver, Ct, w => w.Url = $"http://localhost:{port}/hook");
+        await world.Webhooks.TestWebhookAsync(new() { Name = webhook.Name }, cancellationToken: Ct);
+        await world.DeleteAsync(webhook);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        patience.CancelAfter(WebhookWorld.Patience);
+        string page;
+        do
+        {
+            // The page is made anew only now and then; asking again is what a scraper does.
+            page = await world.Service.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative), patience.Token);
+        }
+        while (!page.Contains("dns_lookup_duration", StringComparison.Ordinal)
+            || !page.Contains("http_client_request_duration", StringComparison.Ordinal));
+
+        Assert.DoesNotContain("dns_question_name", page, StringComparison.Ordinal);
+        Assert.DoesNotContain(page.Split('\n'), line => line.StartsWith("http_client", StringComparison.Ordinal)
+            && line.Contains("server_address", StringComparison.Ordinal));
+    }
+
     private static async Task AnswerAsync(TcpListener listener, byte[] answer)
     {
         using var client = await listener.AcceptTcpClientAsync(Ct);
