@@ -11,6 +11,7 @@ builder.AddServiceDefaults("metrics");
 
 var services = builder.Services;
 services.AddSingleton(builder.Configuration.GetSection("Events").Get<EventRetentionOptions>() ?? new());
+services.AddSingleton(builder.Configuration.GetSection("Events").Get<EventSourceOptions>() ?? new());
 services.AddSingleton<EventStore>();
 services.AddSingleton<FeedMeter>();
 services.AddSingleton<EventIngestionStore>();

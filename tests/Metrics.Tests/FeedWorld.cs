@@ -15,6 +15,9 @@ public sealed class FeedWorld : IAsyncLifetime
     /// <summary>How long anything awaited may take before the test fails; never a measure of speed.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    /// <summary>Tests make up names of sources.</summary>
+    private static readonly KeyValuePair<string, string?> AnySource = new("Events:Sources:0", "*");
+
     private readonly TemporaryDirectory _keys = new();
     private readonly RedisServer _redis = new();
     private TestDatabase? _database;
@@ -64,7 +67,7 @@ public sealed class FeedWorld : IAsyncLifetime
     /// <summary>A further replica on the same tables and keys.</summary>
     public ServiceHost<EventService> Start(params IEnumerable<KeyValuePair<string, string?>> settings) =>
         new(ServiceHostOptions.For(_database!, _redis)
-            .With([new("DataProtection:KeysPath", _keys.Path), .. Settings, .. settings]) with
+            .With([new("DataProtection:KeysPath", _keys.Path), AnySource, .. Settings, .. settings]) with
             {
                 Clock = Clock, Configure = Configure,
             });

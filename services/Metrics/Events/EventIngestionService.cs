@@ -7,7 +7,7 @@ using Proto = Cloud.Protos.Metrics.V1;
 namespace Cloud.Events;
 
 /// <summary>Where the other services hand in their outboxes.</summary>
-public sealed class EventIngestionService(EventIngestionStore store)
+public sealed class EventIngestionService(EventIngestionStore store, EventSourceOptions sources)
     : Proto.EventIngestionService.EventIngestionServiceBase
 {
     /// <inheritdoc/>
@@ -36,12 +36,20 @@ public sealed class EventIngestionService(EventIngestionStore store)
         }
     }
 
-    private static void Check(Proto.AppendEventsRequest request)
+    private void Check(Proto.AppendEventsRequest request)
     {
         var problems = new FieldProblems();
         if (request.Source.Length == 0)
         {
             problems.Add("source", "must name the service whose outbox it is", ErrorReason.SourceMissing);
+        }
+        else if (!sources.Includes(request.Source))
+        {
+            problems.Add(
+                "source",
+                $"'{request.Source}' is no service whose events are taken in; those are "
+                + $"{string.Join(", ", sources.Sources)}.",
+                ErrorReason.SourceUnknown);
         }
 
         if (request.PrunedThrough < 0)

@@ -107,6 +107,25 @@ public sealed class IngestionTests(FeedWorld world) : IClassFixture<FeedWorld>
     }
 
     [Fact]
+    public async Task A_source_that_is_no_service_is_refused_with_the_names_of_those_that_are()
+    {
+        await using var strict = world.Start([new("Events:Sources:0", "another")]);
+        var ingestion = new Proto.EventIngestionService.EventIngestionServiceClient(strict.Channel);
+
+        var refusal = await Refusal.OfAsync(ingestion.AppendEventsAsync(
+            new() { Source = "stranger", Events = { FeedWorld.Event(1) } }, cancellationToken: Ct));
+
+        Assert.Equal((StatusCode.InvalidArgument, "SOURCE_UNKNOWN"), (refusal.Code, refusal.Reason));
+        Assert.Equal(["source"], refusal.Fields);
+        Assert.Contains(
+            "cluster, database-pool, installation, metrics, another", refusal.Message, StringComparison.Ordinal);
+        Assert.Empty(await EventsOfAsync("stranger"));
+        Assert.Equal(1, (await ingestion.AppendEventsAsync(
+            new() { Source = "another", Events = { FeedWorld.Event(1) } }, cancellationToken: Ct))
+            .AcknowledgedSequence);
+    }
+
+    [Fact]
     public async Task Too_many_at_once_are_refused()
     {
         var refusal = await Refusal.OfAsync(
