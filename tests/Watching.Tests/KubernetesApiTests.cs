@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using k8s.Models;
 
 namespace Cloud.Watching.Tests;
@@ -25,6 +26,26 @@ public sealed class KubernetesApiTests
         server.ThenStatus(code, reason, "so it is");
         var error = await Assert.ThrowsAsync<KubernetesApiException>(() => Get(api));
         Assert.Equal((kind, transient, "so it is"), (error.Kind, error.IsTransient, error.Message));
+    }
+
+    [Fact]
+    public async Task Times_of_calls_have_buckets_below_a_second()
+    {
+        Histogram<double>? durations = null;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, _) => durations =
+                instrument.Name == "cloud.provider.call.duration" ? (Histogram<double>)instrument : durations,
+        };
+        listener.Start();
+        await using var server = await ScriptedServer.Start();
+        using var api = server.Connect();
+        server.ThenStatus(404, "NotFound", "gone");
+        await Assert.ThrowsAsync<KubernetesApiException>(() => Get(api));
+
+        var buckets = durations?.Advice?.HistogramBucketBoundaries;
+        Assert.NotNull(buckets);
+        Assert.Contains(buckets, boundary => boundary < 0.01);
     }
 
     [Fact]

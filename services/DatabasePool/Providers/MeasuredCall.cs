@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Cloud.ServiceDefaults.Hosting;
 
 namespace Cloud.Providers;
 
@@ -16,7 +17,8 @@ internal sealed class MeasuredCall(string operation) : IDisposable
     private static readonly Meter Meter = new("Cloud.Providers");
 
     private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>(
-        "cloud.provider.call.duration", "s", "Time of calls to what services work on, by target and outcome.");
+        "cloud.provider.call.duration", "s", "Time of calls to what services work on, by target and outcome.",
+        advice: DurationBuckets.Seconds);
 
     private readonly long _began = Stopwatch.GetTimestamp();
 
