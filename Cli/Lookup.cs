@@ -38,7 +38,7 @@ internal static class Lookup
             ExitCode.NotFound, $"There is no workspace \"{words}\".", "`./cloud list` shows those there are.");
     }
 
-    private static async Task<IList<Installation>> NamedAsync(
+    private static async Task<List<Installation>> NamedAsync(
         Session session, string words, bool showDeleted, CancellationToken ct)
     {
         var request = new ListInstallationsRequest
@@ -46,7 +46,15 @@ internal static class Lookup
             Filter = new() { DnsName = words.ToLowerInvariant(), ShowDeleted = showDeleted },
             PageSize = 1000,
         };
-        var page = await session.Installations.ListInstallationsAsync(request, cancellationToken: ct);
-        return page.Installations;
+        var found = new List<Installation>();
+        do
+        {
+            var page = await session.Installations.ListInstallationsAsync(request, cancellationToken: ct);
+            found.AddRange(page.Installations);
+            request.PageToken = page.NextPageToken;
+        }
+        while (request.PageToken.Length > 0);
+
+        return found;
     }
 }

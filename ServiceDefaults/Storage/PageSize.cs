@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Cloud.ServiceDefaults.Storage;
 
-/// <summary>How many rows a page of any list has.</summary>
+/// <summary>How many rows a page of any list has, if they fit (<see cref="Page"/>).</summary>
 public static class PageSize
 {
     /// <summary>Rows when the request does not say.</summary>

@@ -38,6 +38,35 @@ public sealed class ListStories
     }
 
     [Fact]
+    public async Task Pages_of_large_installations_are_short_enough_for_any_client()
+    {
+        const int count = 20;
+        await using var system = await InstallationSystem.StartAsync();
+        system.World.Close();
+        var made = await Task.WhenAll(Enumerable.Range(0, count).Select(async n =>
+            (await system.Client.CreateInstallationAsync(
+                new()
+                {
+                    NameHint = $"large-{n}",
+                    Installation = new() { MattermostEnv = { ["LARGE"] = new() { Value = new string('x', 250_000) } } },
+                },
+                cancellationToken: Cut)).Name));
+
+        var listed = new List<string>();
+        var request = new Protos.Installation.V1.ListInstallationsRequest { PageSize = count };
+        do
+        {
+            var page = await system.Client.ListInstallationsAsync(request, cancellationToken: Cut);
+            Assert.NotEmpty(page.Installations);
+            listed.AddRange(page.Installations.Select(i => i.Name));
+            request.PageToken = page.NextPageToken;
+        }
+        while (request.PageToken != "");
+
+        Assert.Equal(made.Order(), listed.Order());
+    }
+
+    [Fact]
     public async Task Filters_restrict_lists_and_counts_alike()
     {
         await using var system = await InstallationSystem.StartAsync();

@@ -88,11 +88,10 @@ public sealed class ClusterInstallationService(
         problems.ThrowIfAny();
 
         var rows = await store.ListAsync(filter, after, size + 1, context.CancellationToken);
-        return new Proto.ListClusterInstallationsResponse
-        {
-            ClusterInstallations = { rows.Take(size).Select(ClusterInstallationMessages.Of) },
-            NextPageToken = rows.Count > size ? PageKey.Of(rows[size - 1]).ToToken(hash) : "",
-        };
+        var reply = new Proto.ListClusterInstallationsResponse();
+        var last = Page.Fill(reply.ClusterInstallations, rows, size, ClusterInstallationMessages.Of);
+        reply.NextPageToken = last is null ? "" : PageKey.Of(last).ToToken(hash);
+        return reply;
     }
 
     public override async Task<Proto.ClusterInstallation> UpdateClusterInstallation(

@@ -70,12 +70,11 @@ public sealed class ClusterService(
         problems.ThrowIfAny();
 
         var rows = await store.ListAsync(request.States, request.ShowDeleted, after, size + 1, ct);
-        var page = rows.Take(size).ToList();
-        return new Proto.ListClustersResponse
-        {
-            Clusters = { await views.OfAsync(page, ct) },
-            NextPageToken = rows.Count > size ? PageKey.Of(page[^1]).ToToken(hash) : "",
-        };
+        var shown = (await views.OfAsync(rows, ct)).ToDictionary(cluster => cluster.Name);
+        var reply = new Proto.ListClustersResponse();
+        var last = Page.Fill(reply.Clusters, rows, size, row => shown[row.Name]);
+        reply.NextPageToken = last is null ? "" : PageKey.Of(last).ToToken(hash);
+        return reply;
     }
 
     public override async Task<Proto.Cluster> UpdateCluster(

@@ -66,12 +66,10 @@ public sealed class PlacementService(
         problems.ThrowIfAny();
 
         var rows = await store.ListAsync(cluster, after, size + 1, context.CancellationToken);
-        return new Proto.ListPlacementsResponse
-        {
-            Placements = { rows.Take(size).Select(Message) },
-            NextPageToken = rows.Count > size
-                ? new PageKey(rows[size - 1].CreateTime, rows[size - 1].InstallationId).ToToken(hash) : "",
-        };
+        var reply = new Proto.ListPlacementsResponse();
+        var last = Page.Fill(reply.Placements, rows, size, Message);
+        reply.NextPageToken = last is null ? "" : new PageKey(last.CreateTime, last.InstallationId).ToToken(hash);
+        return reply;
     }
 
     /// <summary>The refused transaction is gone with all it wrote. That somebody waits is noted in one that decides

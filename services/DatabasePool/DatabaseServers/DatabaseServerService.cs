@@ -68,16 +68,10 @@ public sealed class DatabaseServerService(
         // One more than asked for tells whether there is a next page.
         var found = await store.ListAsync(
             new DatabaseServerFilter(request.States, request.ShowDeleted), after, size + 1, context.CancellationToken);
-        var page = new Proto.ListDatabaseServersResponse
-        {
-            DatabaseServers = { found.Take(size).Select(server => server.ToProto()) },
-        };
-        if (found.Count > size)
-        {
-            page.NextPageToken = PageKey.Of(found[size - 1]).ToToken(hash);
-        }
-
-        return page;
+        var reply = new Proto.ListDatabaseServersResponse();
+        var last = Page.Fill(reply.DatabaseServers, found, size, server => server.ToProto());
+        reply.NextPageToken = last is null ? "" : PageKey.Of(last).ToToken(hash);
+        return reply;
     }
 
     /// <inheritdoc/>

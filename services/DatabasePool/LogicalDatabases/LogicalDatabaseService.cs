@@ -110,16 +110,10 @@ public sealed class LogicalDatabaseService(
         // One more than asked for tells whether there is a next page.
         var filter = new LogicalDatabaseFilter(installationId, serverId, request.States, request.ShowDeleted);
         var found = await store.ListAsync(filter, after, size + 1, context.CancellationToken);
-        var page = new Proto.ListLogicalDatabasesResponse
-        {
-            LogicalDatabases = { found.Take(size).Select(row => row.ToProto()) },
-        };
-        if (found.Count > size)
-        {
-            page.NextPageToken = PageKey.Of(found[size - 1]).ToToken(hash);
-        }
-
-        return page;
+        var reply = new Proto.ListLogicalDatabasesResponse();
+        var last = Page.Fill(reply.LogicalDatabases, found, size, row => row.ToProto());
+        reply.NextPageToken = last is null ? "" : PageKey.Of(last).ToToken(hash);
+        return reply;
     }
 
     /// <inheritdoc/>

@@ -66,12 +66,9 @@ public sealed class InstallationService(
         var size = PageSize.Of(request.PageSize, problems);
         problems.ThrowIfAny();
         var rows = await store.ListAsync(filter, after, size + 1, context.CancellationToken);
-        var reply = new ListInstallationsResponse { Installations = { rows.Take(size).Select(messages.Of) } };
-        if (rows.Count > size)
-        {
-            reply.NextPageToken = PageKey.Of(rows[size - 1]).ToToken(filter.Hash);
-        }
-
+        var reply = new ListInstallationsResponse();
+        var last = Page.Fill(reply.Installations, rows, size, messages.Of);
+        reply.NextPageToken = last is null ? "" : PageKey.Of(last).ToToken(filter.Hash);
         return reply;
     }
 

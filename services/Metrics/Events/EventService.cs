@@ -42,11 +42,10 @@ public sealed class EventService(
         problems.ThrowIfAny();
         // One more than asked for tells whether there is a next page.
         var found = await store.ListAsync(filter, request.Ascending, beyond, size + 1, context.CancellationToken);
-        return new Proto.ListEventsResponse
-        {
-            Events = { found.Take(size).Select(e => e.ToProto()) },
-            NextPageToken = found.Count > size ? TokenOf(found[size - 1].Sequence, hash) : "",
-        };
+        var reply = new Proto.ListEventsResponse();
+        var last = Page.Fill(reply.Events, found, size, e => e.ToProto());
+        reply.NextPageToken = last is null ? "" : TokenOf(last.Sequence, hash);
+        return reply;
     }
 
     /// <summary>

@@ -74,16 +74,10 @@ public sealed class Redelivery(
     {
         // One more than asked for tells whether there is a next page.
         var found = await deliveries.ListAsync(page.Filter, page.Before, page.Size + 1, ct);
-        var answer = new Proto.ListWebhookDeliveriesResponse
-        {
-            Deliveries = { found.Take(page.Size).Select(delivery => delivery.ToProto()) },
-        };
-        if (found.Count > page.Size)
-        {
-            answer.NextPageToken = PageToken.Encode(
-                page.Hash, found[page.Size - 1].Position.ToString(CultureInfo.InvariantCulture));
-        }
-
+        var answer = new Proto.ListWebhookDeliveriesResponse();
+        var last = Page.Fill(answer.Deliveries, found, page.Size, delivery => delivery.ToProto());
+        answer.NextPageToken = last is null
+            ? "" : PageToken.Encode(page.Hash, last.Position.ToString(CultureInfo.InvariantCulture));
         return answer;
     }
 

@@ -81,16 +81,10 @@ public sealed class WebhookService(
             new WebhookListFilter(request.States, request.ShowDeleted), after, size + 1, context.CancellationToken);
         var backlogs = await deliveries.BacklogsAsync(
             found.Take(size).Select(webhook => webhook.Id), context.CancellationToken);
-        var page = new Proto.ListWebhooksResponse
-        {
-            Webhooks = { found.Take(size).Select(webhook => webhook.ToProto(backlogs[webhook.Id])) },
-        };
-        if (found.Count > size)
-        {
-            page.NextPageToken = PageKey.Of(found[size - 1]).ToToken(hash);
-        }
-
-        return page;
+        var reply = new Proto.ListWebhooksResponse();
+        var last = Page.Fill(reply.Webhooks, found, size, webhook => webhook.ToProto(backlogs[webhook.Id]));
+        reply.NextPageToken = last is null ? "" : PageKey.Of(last).ToToken(hash);
+        return reply;
     }
 
     /// <inheritdoc/>
