@@ -236,6 +236,29 @@ public sealed class BadInputStories : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_wrong_name_hides_nothing_else_that_is_wrong()
+    {
+        var refusal = await Refused.With("FIELDS_INVALID", async () => await Client.DeleteInstallationAsync(
+            new() { Name = "x", PendingTime = new() { Seconds = -5 } }, cancellationToken: Cut));
+        Assert.Equal(
+            [("name", "RESOURCE_NAME_INVALID"), ("pending_time", "PENDING_TIME_INVALID")], refusal.Fields());
+
+        refusal = await Refused.With("FIELDS_INVALID", async () => await Client.UpdateInstallationAsync(
+            new()
+            {
+                Installation = new() { Name = "x", Size = "huge" },
+                UpdateMask = new FieldMask { Paths = { "state", "size" } },
+            },
+            cancellationToken: Cut));
+        Assert.Equal(
+            [
+                ("installation.name", "RESOURCE_NAME_INVALID"), ("update_mask", "UPDATE_MASK_INVALID"),
+                ("installation.size", "SIZE_UNKNOWN"),
+            ],
+            refusal.Fields());
+    }
+
+    [Fact]
     public async Task Text_that_cannot_be_stored_is_refused() =>
         await Refused.With("TEXT_INVALID", async () => await Client.ListInstallationsAsync(
             new() { Filter = new() { OwnerId = "a\0b" } }, cancellationToken: Cut));

@@ -59,24 +59,36 @@ public sealed partial class InstallationChecks(DnsNames dns)
         };
     }
 
-    /// <summary>The row as an update wants it: the named fields taken, the others as they are.</summary>
-    public Installation ForUpdate(Installation row, Proto.UpdateInstallationRequest request, FieldProblems problems)
+    /// <summary>What an update does to a row: the named fields are taken, the others stay as they are.</summary>
+    public Func<Installation, Installation> ForUpdate(Proto.UpdateInstallationRequest request, FieldProblems problems)
     {
-        var wish = request.Installation;
-        foreach (var path in Paths(request, problems))
-        {
-            row = path switch
-            {
-                "owner_id" => row with { OwnerId = Owner(wish.OwnerId, problems) },
-                "version" => row with { ApplicationVersion = ApplicationVersion(wish.Version, problems) },
-                "image" => row with { Image = Image(wish.Image, problems) },
-                "size" => row with { Size = Size(wish.Size, problems) },
-                "mattermost_env" => WithEnvironment(row, Environment(wish.MattermostEnv, problems)),
-                _ => WithNames(row, NamesOfUpdate(wish.DnsNames, problems)),
-            };
-        }
+        var changes = Paths(request, problems).Select(path => Change(path, request.Installation, problems)).ToList();
+        return row => changes.Aggregate(row, (changed, change) => change(changed));
+    }
 
-        return row;
+    private Func<Installation, Installation> Change(string path, Proto.Installation wish, FieldProblems problems)
+    {
+        switch (path)
+        {
+            case "owner_id":
+                var owner = Owner(wish.OwnerId, problems);
+                return row => row with { OwnerId = owner };
+            case "version":
+                var version = ApplicationVersion(wish.Version, problems);
+                return row => row with { ApplicationVersion = version };
+            case "image":
+                var image = Image(wish.Image, problems);
+                return row => row with { Image = image };
+            case "size":
+                var size = Size(wish.Size, problems);
+                return row => row with { Size = size };
+            case "mattermost_env":
+                var environment = Environment(wish.MattermostEnv, problems);
+                return row => WithEnvironment(row, environment);
+            default:
+                var names = NamesOfUpdate(wish.DnsNames, problems);
+                return row => WithNames(row, names);
+        }
     }
 
     private static IEnumerable<string> Paths(Proto.UpdateInstallationRequest request, FieldProblems problems)

@@ -88,14 +88,17 @@ public sealed class InstallationService(
         UpdateInstallationRequest request, ServerCallContext context)
     {
         var wish = request.Installation ??= new Proto.Installation();
-        var id = ResourceName.IdOf(wish.Name, Collection, "installation.name");
+        var problems = new FieldProblems();
+        var id = ResourceName.IdOf(wish.Name, Collection, "installation.name", problems);
+        var change = checks.ForUpdate(request, problems);
+        problems.ThrowIfAny();
         return await ledger.MutateAsync(
             context.Method,
             request,
             async (transaction, ct) =>
             {
                 var row = await store.ChangeAsync(
-                    transaction, id, before => Updated(before, request), "a change was asked for", ct);
+                    transaction, id, before => Updated(before, change, wish.Etag), "a change was asked for", ct);
                 ThrowIfTaken(await store.TakeNamesAsync(transaction, row ?? throw Problem.NotFound(wish.Name), ct));
                 return messages.Of(row);
             },
@@ -113,7 +116,10 @@ public sealed class InstallationService(
     public override Task<Proto.Installation> DeleteInstallation(
         DeleteInstallationRequest request, ServerCallContext context)
     {
-        var asked = PendingTimeOf(request);
+        var problems = new FieldProblems();
+        ResourceName.IdOf(request.Name, Collection, "name", problems);
+        var asked = PendingTimeOf(request, problems);
+        problems.ThrowIfAny();
         var verb = request.Force ? InstallationVerbs.DeleteNow
             : asked is null ? InstallationVerbs.Delete
             : InstallationVerbs.PostponeDeletion;
@@ -164,7 +170,7 @@ public sealed class InstallationService(
             context.CancellationToken);
     }
 
-    private static TimeSpan? PendingTimeOf(DeleteInstallationRequest request)
+    private static TimeSpan? PendingTimeOf(DeleteInstallationRequest request, FieldProblems problems)
     {
         if (request.PendingTime is not { } time)
         {
@@ -172,11 +178,14 @@ public sealed class InstallationService(
         }
 
         var asked = time.ToTimeSpan();
-        return asked >= TimeSpan.Zero && asked <= MaxPendingTime
-            ? asked
-            : throw Problem.Invalid(new FieldProblem(
+        if (asked < TimeSpan.Zero || asked > MaxPendingTime)
+        {
+            problems.Add(
                 "pending_time", $"From 0 to {MaxPendingTime.TotalDays} days, not {asked}.",
-                ErrorReason.PendingTimeInvalid));
+                ErrorReason.PendingTimeInvalid);
+        }
+
+        return asked;
     }
 
     private static Installation AsMoved(Installation before, Installation moved) => moved;
@@ -192,12 +201,10 @@ public sealed class InstallationService(
 
     /// <summary>The row as an update wants it. Whose it is concerns no cluster: changing that alone starts no
     /// work.</summary>
-    private Installation Updated(Installation row, UpdateInstallationRequest request)
+    private static Installation Updated(Installation row, Func<Installation, Installation> change, string etag)
     {
-        var problems = new FieldProblems();
-        var wanted = checks.ForUpdate(row, request, problems);
-        problems.ThrowIfAny();
-        var moved = Moved(row, request.Installation.Etag, InstallationVerbs.Update);
+        var wanted = change(row);
+        var moved = Moved(row, etag, InstallationVerbs.Update);
         return wanted with { State = (wanted with { OwnerId = row.OwnerId }) == row ? row.State : moved.State };
     }
 
