@@ -9,6 +9,9 @@ internal sealed class Report(bool json, string? document)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
+    /// <summary>Described when the report is begun, so that its load is not the measuring's own.</summary>
+    private readonly string _machine = Machine.Describe();
+
     /// <summary>Progress, for who waits.</summary>
     public static void Note(string verb, string text) => Console.Error.WriteLine($"{verb}: {text}");
 
@@ -28,11 +31,11 @@ internal sealed class Report(bool json, string? document)
         if (document is not null)
         {
             await Document.ReplaceAsync(
-                document, verb, [how, "", Machine.Description, "", .. AsMarkdown(measured)], ct);
+                document, verb, [how, "", _machine, "", .. AsMarkdown(measured)], ct);
         }
     }
 
-    private static string AsJson(string verb, Measurement m) => JsonSerializer.Serialize(
+    private string AsJson(string verb, Measurement m) => JsonSerializer.Serialize(
         new
         {
             verb,
@@ -46,7 +49,7 @@ internal sealed class Report(bool json, string? document)
             m.Floors,
             m.Ratio,
             Goals = m.Goals.Select(g => new { Goal = g.Describe(), Met = g.IsMet(m.Median, m.Floor) }),
-            Machine = Machine.Description,
+            Machine = _machine,
         },
         Json);
 
