@@ -96,6 +96,7 @@ public sealed class Cloudlet : IAsyncLifetime
             [
                 new("Logging:LogLevel:Default", "Error"), new("Logging:LogLevel:Cloud", "Error"),
                 new("Dns:Domains:0", "localhost"), new("Dns:UrlFormat", "http://{host}/"),
+                new("Webhooks:AllowHttp", "true"), new("Webhooks:AllowPrivateNetworks", "true"),
             ]) with
         {
             Configure = services =>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Cloud.Protos.Cluster.V1;
 using Cloud.Protos.DatabasePool.V1;
 using Cloud.Protos.Installation.V1;
+using Cloud.Protos.Metrics.V1;
 using Cloud.ServiceDefaults.Storage;
 using Google.Protobuf;
 using Google.Rpc;
@@ -200,7 +201,21 @@ public sealed class FuzzTests(Cloudlet cloudlet, ITestOutputHelper output)
             "cluster", "cluster_installations", StateNames<ClusterInstallations.ClusterInstallationState>.All);
         await SpreadAsync(
             "databasepool", "logical_databases", StateNames<LogicalDatabases.LogicalDatabaseState>.All);
+        await FurnishWebhooksAsync();
         Assert.NotEmpty(server.Name);
+    }
+
+    /// <summary>Webhooks of a receiver that is not there, each with a delivery.</summary>
+    private async Task FurnishWebhooksAsync()
+    {
+        var webhooks = new WebhookService.WebhookServiceClient(cloudlet.Invoker("metrics"));
+        foreach (var n in Enumerable.Range(0, 3))
+        {
+            var webhook = await webhooks.CreateWebhookAsync(
+                new() { Webhook = new() { DisplayName = $"furniture{n}", Url = "http://127.0.0.1:9/hook" } },
+                cancellationToken: Ct);
+            await webhooks.TestWebhookAsync(new() { Name = webhook.Name }, cancellationToken: Ct);
+        }
     }
 
     private const string Kubeconfig =

@@ -54,6 +54,8 @@ internal sealed class Vocabulary
         ["url"] = ["http://127.0.0.1:9/hook"],
     };
 
+    private const string Deliveries = "deliveries";
+
     private static readonly string[] Collections =
     [
         "installations", "clusters", "clusterInstallations", "databaseServers", "logicalDatabases", "webhooks",
@@ -70,6 +72,9 @@ internal sealed class Vocabulary
             {
                 case string { Length: > 0 } text when field.Name.EndsWith("_token", StringComparison.Ordinal):
                     Keep("token", text);
+                    break;
+                case string { Length: > 0 } text when IsDelivery(text):
+                    Keep(Deliveries, text);
                     break;
                 case string { Length: > 0 } text when Collections.Any(c => IsIn(text, c)):
                     Keep(text[..text.IndexOf('/', StringComparison.Ordinal)], text);
@@ -143,6 +148,7 @@ internal sealed class Vocabulary
             var type when type.Contains("Cluster", StringComparison.Ordinal) => "clusters",
             var type when type.Contains("DatabaseServer", StringComparison.Ordinal) => "databaseServers",
             var type when type.Contains("LogicalDatabase", StringComparison.Ordinal) => "logicalDatabases",
+            var type when type.Contains("WebhookDelivery", StringComparison.Ordinal) => Deliveries,
             var type when type.Contains("Webhook", StringComparison.Ordinal) => "webhooks",
             _ => null,
         },
@@ -154,6 +160,10 @@ internal sealed class Vocabulary
 
     private static bool IsIn(string text, string collection) =>
         text.Length == collection.Length + 27 && text.StartsWith(collection + "/", StringComparison.Ordinal);
+
+    private static bool IsDelivery(string text) =>
+        text.StartsWith("webhooks/", StringComparison.Ordinal)
+        && text.Contains($"/{Deliveries}/", StringComparison.Ordinal);
 
     private static IEnumerable<string> Numbered(string before, string after) => Enumerable.Range(1, 30)
         .Select(n => string.Create(CultureInfo.InvariantCulture, $"{before}{n}{after}"));
