@@ -24,6 +24,10 @@ public abstract class JourneySuite<TWorld>(JourneyStage<TWorld> stage, ITestOutp
     /// <summary>How often a place that is passed by chance (a lease refused, another look) is waited for.</summary>
     private const int TriesMax = 3;
 
+    /// <summary>One fault in so many may miss its place, and one more. Places that are passed by chance are few; when
+    /// more miss, faults strike nothing and the lives prove nothing.</summary>
+    private const int FaultsPerMiss = 10;
+
     private const int FailuresToldMax = 3;
 
     private readonly ConcurrentQueue<string> _mended = new();
@@ -110,6 +114,10 @@ public abstract class JourneySuite<TWorld>(JourneyStage<TWorld> stage, ITestOutp
         output.WriteLine("passed by chance, and not again: " + string.Join("; ", unreached));
         output.WriteLine("changed by a sleeper, and undone by the service: " + string.Join("; ", _mended));
         Demand(failures, "lives that went wrong");
+        if (unreached.Count > 1 + (faults.Count / FaultsPerMiss))
+        {
+            Demand(unreached, $"faults of {faults.Count} that met their place in none of {TriesMax} lives");
+        }
     }
 
     /// <returns>Whether the fault met its place.</returns>
