@@ -11,6 +11,9 @@ namespace Cloud.ServiceDefaults.Storage;
 /// <param name="Resource">The resource that a turn of the loop is about; null for a request.</param>
 public sealed record RequestContext(string Actor, string? RequestId, string? Resource = null)
 {
+    /// <summary>See there. A turn of the loop learns it with its row.</summary>
+    public string? RequestId { get; internal set; } = RequestId;
+
     /// <summary>The actor of work that the loop does.</summary>
     public const string SupervisorActor = "supervisor";
 

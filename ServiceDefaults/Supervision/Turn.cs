@@ -106,7 +106,7 @@ internal sealed class Turn<TRow, TState>(
     private async Task<TurnEnd> RunChainAsync(TRow row, Lease lease, TimeSpan claimedFor, CancellationToken stopping)
     {
         // What a step does besides its own row, here and in other services, the same request caused.
-        RequestContext.Current = RequestContext.Current with { RequestId = row.CauseRequestId };
+        RequestContext.Current.RequestId = row.CauseRequestId;
         bool? targetFailed = null;
         for (var steps = 0; steps < StepsPerTurnMax; steps++)
         {
