@@ -89,7 +89,8 @@ public static class ServiceHosting
     /// refuse.</summary>
     private static void LetGoOfLostHosts(NpgsqlDataSourceBuilder source)
     {
-        const string sql = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+        const string sql =
+            "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
         source.UsePhysicalConnectionInitializer(
             connection =>
             {

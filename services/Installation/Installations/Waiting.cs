@@ -1,7 +1,7 @@
 namespace Cloud.Installations;
 
-/// <summary>How long steps wait when nothing nudges them. The services asked nudge with every change of theirs that
-/// belongs to an installation, so these only bound what a lost nudge costs.</summary>
+/// <summary>How long steps wait when nothing nudges them. The services asked nudge the installation when what
+/// was asked of them has come to an end, so these only bound what a lost nudge costs.</summary>
 internal static class Waiting
 {
     /// <summary>For work that another service has under way.</summary>
