@@ -9,7 +9,9 @@ namespace Cloud.ServiceDefaults.Storage;
 /// Numbers this service's events and delivers them. Every process does both, for what it wrote itself and what others
 /// left behind; processes take turns on advisory locks in PostgreSQL, so no leader is elected and Redis is not needed.
 /// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is
-/// delivered at least once, in the order of sequence, and taken in once (the receiver skips what it knows).</para>
+/// delivered at least once, in the order of sequence, and taken in once (the receiver skips what it knows). Of an event
+/// whose writer died before it could say so, the parent is told here, so that what waits in another service waits for
+/// the feed and not for its timer.</para>
 /// <para>A process that stops sends what is there when its work has ended. Crash after the commit, before the
 /// numbering or delivery: the other processes were told that a commit comes (<see cref="CommitHints"/>) and take the
 /// events along two seconds later; if that was lost with Redis, at the sweep. Crash after delivery, before the mark:
@@ -29,6 +31,11 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
 
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(30);
+
+    /// <summary>A writer that lives has told who waits for its event by then. For others the numbering tells them; a
+    /// writer that was slow has them told twice.</summary>
+    private static readonly TimeSpan ToldWithin = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RetryLongest = TimeSpan.FromSeconds(30);
 
@@ -143,22 +150,28 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
 
     private async Task NumberAllAsync(CancellationToken ct)
     {
-        int count;
+        Numbered numbered;
         do
         {
-            (count, var types) = await _outbox.NumberAsync(ct);
-            foreach (var type in types)
+            var now = _time.GetUtcNow();
+            numbered = await _outbox.NumberAsync(now - ToldWithin, ct);
+            foreach (var type in numbered.Types)
             {
                 await _nudges.SendAsync(new Nudge(ChangeFeed.NounOf(type), ""), ct);
             }
 
-            if (count > 0)
+            foreach (var parent in numbered.ParentsLeft)
             {
-                _meter.Numbered(count, _time.GetUtcNow());
+                await _nudges.SendAsync(Nudge.Of(parent), ct);
+            }
+
+            if (numbered.Count > 0)
+            {
+                _meter.Numbered(numbered.Count, _time.GetUtcNow());
                 _numbered.Raise();
             }
         }
-        while (count == OutboxStore.NumberedAtOnceMax);
+        while (numbered.Count == OutboxStore.NumberedAtOnceMax);
     }
 
     private async Task DeliverAllAsync(CancellationToken ct)

@@ -23,7 +23,7 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         )
         UPDATE outbox SET sequence = progress.before + unnumbered.n
         FROM unnumbered, progress WHERE outbox.position = unnumbered.position
-        RETURNING outbox.resource_type
+        RETURNING outbox.resource_type, CASE WHEN outbox.occurred_at < $2 THEN outbox.parent END
         """;
 
     private const string ReadSql =
@@ -84,13 +84,15 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     /// <summary>Numbers what was committed since, in one round trip; processes take turns on a lock. Within a pass the
     /// order is that of writing, and what a pass does not see yet comes after all it saw; the rows of one resource are
     /// written one after the other, so their order is kept.</summary>
-    /// <returns>How many were numbered, and of which resource types.</returns>
-    public async Task<(int Count, IReadOnlySet<string> Types)> NumberAsync(CancellationToken ct)
+    /// <param name="leftBefore">What happened before and has no number yet was left behind.</param>
+    /// <returns>What was numbered.</returns>
+    public async Task<Numbered> NumberAsync(DateTimeOffset leftBefore, CancellationToken ct)
     {
         await using var connection = await source.OpenConnectionAsync(ct);
         // One batch is one transaction, and each statement of it sees what was committed before that statement began.
         var number = new NpgsqlBatchCommand(NumberSql);
         number.Parameters.Add(new NpgsqlParameter<int> { TypedValue = NumberedAtOnceMax });
+        number.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = leftBefore });
         await using var batch = new NpgsqlBatch(connection)
         {
             BatchCommands = { new NpgsqlBatchCommand(NumberLockSql), number },
@@ -99,13 +101,18 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         await reader.NextResultAsync(ct);
         var count = 0;
         var types = new HashSet<string>(StringComparer.Ordinal);
+        var parents = new HashSet<string>(StringComparer.Ordinal);
         while (await reader.ReadAsync(ct))
         {
             count++;
             types.Add(reader.GetString(0));
+            if (!await reader.IsDBNullAsync(1, ct))
+            {
+                parents.Add(reader.GetString(1));
+            }
         }
 
-        return (count, types);
+        return new Numbered(count, types, parents);
     }
 
     /// <summary>Events after a sequence, in order.</summary>
@@ -199,6 +206,11 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         await command.ExecuteNonQueryAsync(ct);
     }
 }
+
+/// <summary>What was numbered at once.</summary>
+/// <param name="Types">Resource types of the events.</param>
+/// <param name="ParentsLeft">Parents of those that were left behind: nobody may have told them.</param>
+internal readonly record struct Numbered(int Count, IReadOnlySet<string> Types, IReadOnlySet<string> ParentsLeft);
 
 /// <summary>How far the outbox is numbered, delivered and pruned, and of which history that is.</summary>
 internal readonly record struct OutboxProgress(

@@ -51,7 +51,16 @@ public sealed record ResourceEvent(string ResourceType, string Resource, string 
 }
 
 /// <summary>"Look at this row": the noun and the id of a row that may have something to do.</summary>
-public readonly record struct Nudge(string Noun, string Id);
+public readonly record struct Nudge(string Noun, string Id)
+{
+    /// <summary>For a resource by its name: <c>installations/a</c> is the row <c>a</c> of the noun
+    /// <c>installation</c>.</summary>
+    public static Nudge Of(string resource)
+    {
+        var slash = resource.IndexOf('/', StringComparison.Ordinal);
+        return new Nudge(resource[..slash].TrimEnd('s'), resource[(slash + 1)..]);
+    }
+}
 
 /// <summary>The types of events.</summary>
 public static class EventTypes

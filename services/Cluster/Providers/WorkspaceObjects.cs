@@ -66,7 +66,8 @@ public sealed class WorkspaceObjects(
             if (ns.IsTerminating) return ns;
             Fenced(api, row).Refuse(ns);
             // The resource first, so that the operator does not mend what the namespace takes down with it.
-            if (await api.Find(MattermostResource.Resource, ResourceKey(row), ct) is { } resource)
+            var resource = await api.Find(MattermostResource.Resource, ResourceKey(row), ct);
+            if (resource is not null && resource.Row() == row.Name)
                 await api.Delete(MattermostResource.Resource, ResourceKey(row), resource.Metadata.Uid, ct);
             await api.Delete(WorkspaceNamespace.Resource, NamespaceKey(row), ns.Metadata.Uid, ct);
             return ns;

@@ -57,6 +57,20 @@ public sealed class FencedWritesTests(ClusterWorld world) : IClassFixture<Cluste
     }
 
     [Fact]
+    public async Task What_a_row_wrote_that_came_after_this_one_is_left_alone()
+    {
+        using var api = Api();
+        var secret = await SecretAsync(api, epoch: 1);
+        var gone = new FencedWrites(
+            api, "clusterInstallations/deleted", 7, _ => Task.FromResult(RowNow.Gone), TimeProvider.System);
+
+        var refusal = await Assert.ThrowsAsync<StepException>(() => WriteAsync(gone, secret, "late"));
+
+        Assert.Equal(Overtaken, refusal.Code);
+        Assert.Equal(["first"], await KeysAsync(api, secret));
+    }
+
+    [Fact]
     public async Task What_is_no_longer_wanted_goes_from_an_object_that_was_created()
     {
         using var api = Api();

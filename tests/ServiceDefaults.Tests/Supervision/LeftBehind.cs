@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
@@ -62,6 +63,37 @@ public sealed class LeftBehind
     }
 
     [Fact]
+    public async Task Who_waits_for_what_a_dead_process_committed_hears_of_it_from_the_feed()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var (dying, other) = await TwoAsync(depot);
+        using var hearing = new Heard(other.Services.GetRequiredService<INudges>(), "depot");
+        var told = await dying.DeliverAsync("A", Ct);
+        await dying.Store.RequestAsync(told.Id, p => p with { Depot = "living" }, Ct);
+        var outbox = other.Services.GetRequiredService<OutboxStore>();
+        while ((await outbox.ProgressAsync(Ct)).LastSequence < 4)
+        {
+            // Without turning the clock, by which it would be left behind.
+            await Task.Delay(Step, TimeProvider.System, Ct);
+        }
+
+        depot.Clock.Advance(CommitHints.SaidEvery);
+        await dying.StopAsync(Ct);
+        var hold = dying.Faults.HoldAt("transaction.after-commit");
+        var changing = dying.Store.RequestAsync(told.Id, p => p with { Depot = "left" }, Ct);
+        await hold.ReachedAsync(Ct);
+        var diedAt = depot.Clock.GetUtcNow();
+
+        depot.Clock.Advance(CommitHints.LookAfter);
+        await depot.TurnClockUntilAsync(() => Task.FromResult(hearing.Ids.Contains("left")), Step, Ct);
+        Assert.InRange(depot.Clock.GetUtcNow() - diedAt, TimeSpan.Zero, Soon);
+        // Whoever lives tells by itself who is to be told; the feed says nothing twice.
+        Assert.Equal(["left"], hearing.Ids);
+        hold.Release();
+        await changing;
+    }
+
+    [Fact]
     public async Task A_hint_is_said_once_a_second_and_not_at_rest()
     {
         await using var depot = await Depot.OpenAsync(Ct);
@@ -85,5 +117,24 @@ public sealed class LeftBehind
         var other = await depot.StartAsync(Ct);
         await other.HearsOthersAsync(Ct);
         return (dying, other);
+    }
+
+    /// <summary>Ids that a process is nudged about, of one noun.</summary>
+    private sealed class Heard : IDisposable
+    {
+        private readonly ConcurrentQueue<string> _ids = new();
+        private readonly IDisposable _hearing;
+
+        public Heard(INudges nudges, string noun) => _hearing = nudges.Subscribe(noun, id =>
+        {
+            if (id is not null)
+            {
+                _ids.Enqueue(id);
+            }
+        });
+
+        public IReadOnlyCollection<string> Ids => [.. _ids];
+
+        public void Dispose() => _hearing.Dispose();
     }
 }
