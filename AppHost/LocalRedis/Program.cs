@@ -3,7 +3,8 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-// Runs a Redis-protocol server on Redis:Port until told to stop; with Redis:MetricsSeconds it counts what it does.
+// Runs a Redis-protocol server on Redis:Port until told to stop; with Redis:MetricsSeconds it counts what it does, with
+// Redis:Directory its data survives it there.
 var builder = Host.CreateApplicationBuilder(args);
 builder.Logging.AddFilter("Microsoft.Hosting", LogLevel.Warning);
 using var host = builder.Build();
@@ -17,6 +18,7 @@ if (configuration.GetValue<int?>("Redis:Port") is not { } port)
 }
 
 log.LogInformation("Starting Garnet on 127.0.0.1:{Port}", port);
-using var server = new RedisServer(port, configuration.GetValue<int>("Redis:MetricsSeconds"));
+using var server = new RedisServer(
+    port, configuration.GetValue<int>("Redis:MetricsSeconds"), configuration["Redis:Directory"]);
 await host.WaitForShutdownAsync();
 return 0;

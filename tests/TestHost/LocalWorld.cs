@@ -34,7 +34,7 @@ public sealed class LocalWorld : IAsyncDisposable
     private readonly FileStream _claim;
     private readonly int _offset;
 
-    private LocalWorld(string appHost)
+    private LocalWorld(string appHost, bool redisKeeps)
     {
         (_offset, _claim) = FreeOffset();
         _program = GuardedProcess.Start(
@@ -44,6 +44,7 @@ public sealed class LocalWorld : IAsyncDisposable
                 {
                     ["CLOUD_STATE"] = _state.Path,
                     ["CLOUD_PORT_OFFSET"] = _offset.ToString(CultureInfo.InvariantCulture),
+                    ["Redis__Directory"] = redisKeeps ? RedisPath : null,
                 },
                 StopSignal = Signal.Interrupt,
                 StopWithin = TimeSpan.FromSeconds(40),
@@ -53,6 +54,9 @@ public sealed class LocalWorld : IAsyncDisposable
 
     /// <summary>Everything the world keeps: logs, passwords, data.</summary>
     public string StatePath => _state.Path;
+
+    /// <summary>What Redis knows, if it keeps it.</summary>
+    public string RedisPath => Path.Combine(_state.Path, "redis");
 
     /// <summary>What the AppHost has printed so far.</summary>
     public string Output => _output.ToString();
@@ -67,11 +71,12 @@ public sealed class LocalWorld : IAsyncDisposable
     public Uri Simulator => Address(SimulatorPort);
 
     /// <summary>Starts the AppHost that was built beside the calling program, and waits until it is ready.</summary>
+    /// <param name="redisKeeps">Whether a killed Redis comes back with what it knew.</param>
     /// <exception cref="InvalidOperationException">It does not come up; the message has what it printed.</exception>
-    public static async Task<LocalWorld> StartAsync(CancellationToken ct)
+    public static async Task<LocalWorld> StartAsync(CancellationToken ct, bool redisKeeps = false)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "..", "..", "AppHost", "debug", "Cloud.AppHost.dll");
-        var world = new LocalWorld(program);
+        var world = new LocalWorld(program, redisKeeps);
         try
         {
             var ready = world._output.Seen("ready");

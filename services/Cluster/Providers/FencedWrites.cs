@@ -11,12 +11,13 @@ namespace Cloud.Providers;
 /// <summary>
 /// What one claim of a row writes into a cluster. A worker that was paused anywhere cannot undo what came after it.
 /// <para>Guarantees. Every object carries row and epoch of its writer, and what the same row wrote with a higher epoch
-/// is left alone, as is what another row wrote unless the writer's own claim still holds after it was seen. What is there is changed and removed only as it was seen, by uid and version; the version alone would
-/// not do, because an apply with nothing but that makes anew what was removed meanwhile. What is missing is created,
-/// which fails where somebody was faster, and where the namespace is gone or going. For what is in no namespace that
-/// ends with the row the API has no such condition. There the worker looks at its row after it has created, and takes
-/// back what it made when the row is on its way out: whoever removes has claimed the row before it looks into the
-/// cluster, so that either the worker sees where the row is or the removal sees the object.</para>
+/// is left alone, as is what another row wrote unless the writer's own claim still holds after it was seen. What is
+/// there is changed and removed only as it was seen, by uid and version; the version alone would not do, because an
+/// apply with nothing but that makes anew what was removed meanwhile. What is missing is created, which fails where
+/// somebody was faster, and where the namespace is gone or going. For what is in no namespace that ends with the row
+/// the API has no such condition. There the worker looks at its row after it has created, and takes back what it made
+/// when the row is on its way out: whoever removes has claimed the row before it looks into the cluster, so that either
+/// the worker sees where the row is or the removal sees the object.</para>
 /// <para>What remains: an object in no namespace comes back, and stays, when its worker dies between creating it and
 /// that look, or when the request is held up on the way until the removal is over. Of workspaces <see cref="Drift"/>
 /// finds it; into a cluster that was let go nobody looks, and the next import takes it over.</para>
@@ -92,7 +93,8 @@ public sealed class FencedWrites(
         if (found is null) return await CreateAsync(kind, key, document, ct);
         Refuse(found);
         // What another row wrote is taken over from one that ended; or its row came after this one, which is over.
-        if (found.Row() is { Length: > 0 } writer && writer != row && (await look(ct)).Epoch != epoch) throw Overtaken();
+        if (found.Row() is { Length: > 0 } writer && writer != row && (await look(ct)).Epoch != epoch)
+            throw Overtaken();
         metadata["uid"] = found.Metadata.Uid;
         metadata["resourceVersion"] = await InheritAsync(kind, key, found, ct);
         return await api.Apply<T>(kind, key, document, Manifests.FieldManager, force: true, subresource: null, ct);

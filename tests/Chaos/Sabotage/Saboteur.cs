@@ -7,7 +7,7 @@ namespace Cloud.Chaos.Sabotage;
 /// <summary>
 /// Breaks what the services run on, and the services themselves, in an order chosen by a seeded random number. What
 /// lasts ends by itself after its time, and all of it when this is disposed. Touches processes of its own world only.
-/// A killed Redis comes back without its data; a frozen one with them, and with the leases that ran out meanwhile.
+/// A killed Redis comes back with its data or without; a frozen one with the leases that ran out meanwhile.
 /// PostgreSQL is restarted in all three ways it can end: fast, immediate, and as if its machine had lost power.
 /// </summary>
 internal sealed class Saboteur(
@@ -75,7 +75,8 @@ internal sealed class Saboteur(
             case < 24: End(service, which, UnixSignal.Kill); break;
             case < 34: End(service, which, UnixSignal.Terminate); break;
             case < 42: Freeze(service, which, share * LongestFreeze); break;
-            case < 47: End(Redis, which, UnixSignal.Kill); break;
+            case < 45: End(Redis, which, UnixSignal.Kill); break;
+            case < 47: Empty(Redis, which); break;
             case < 51: Freeze(Redis, which, share * LongestFault); break;
             case < 54: End(Postgres, which, UnixSignal.Interrupt); break;
             case < 56: End(Postgres, which, UnixSignal.Quit); break;
@@ -112,6 +113,23 @@ internal sealed class Saboteur(
         var process = found[which / Services.Length % found.Count];
         timeline.Note("sabotage", "", $"{signal} {program} ({process})");
         Kills += Signals.Send(process, signal) ? 1 : 0;
+    }
+
+    /// <summary>Ends it so that it comes back knowing nothing.</summary>
+    private void Empty(string program, int which)
+    {
+        timeline.Note("sabotage", "", $"data of {program} are gone");
+        try
+        {
+            Directory.Delete(world.RedisPath, recursive: true);
+        }
+        catch (IOException e)
+        {
+            // It writes there as we delete.
+            timeline.Note("sabotage", "", $"some data of {program} are left: {e.Message}");
+        }
+
+        End(program, which, UnixSignal.Kill);
     }
 
     private void Freeze(string program, int which, TimeSpan time)
