@@ -13,7 +13,8 @@ internal sealed class Rest(Tables tables, EventService.EventServiceClient events
     /// <summary>How long a look at the tables may be put off when the feed tells nothing.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
-    /// <summary>States in which the loop has nothing to do, or only looks after what is there.</summary>
+    /// <summary>States in which the loop has nothing to do, or only looks after what is there. A deletion that is
+    /// pending and ends soon moves all the same.</summary>
     private static readonly string[] AtRest =
         ["stable", "hibernating", "deletion-pending", "deleted", "creation-failed", "update-failed", "deletion-failed",
             "provisioning-failed"];
@@ -53,7 +54,7 @@ internal sealed class Rest(Tables tables, EventService.EventServiceClient events
     {
         try
         {
-            var moving = (await tables.RowsAsync(ct)).Where(row => !AtRest.Contains(row.State))
+            var moving = (await tables.RowsAsync(ct)).Where(row => row.EndsSoon || !AtRest.Contains(row.State))
                 .Select(row => new Breach(
                     "at rest", row.Resource,
                     $"is {row.State}, waiting for '{row.WaitingFor}', last error {row.LastErrorCode} {row.LastError}"))

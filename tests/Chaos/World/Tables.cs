@@ -7,9 +7,9 @@ namespace Cloud.Chaos.World;
 /// <summary>A supervised row, whatever its noun.</summary>
 /// <param name="Resource">Its resource name.</param>
 /// <param name="Installation">The id of the installation that it is or serves; empty for the rest.</param>
-/// <param name="IsDue">Whether the loop means to come back to it.</param>
+/// <param name="EndsSoon">Whether its deletion is pending, and becomes final while somebody may be looking.</param>
 internal sealed record Row(
-    string Source, string Resource, string Installation, string State, long Version, bool IsDue, string? WaitingFor,
+    string Source, string Resource, string Installation, string State, long Version, bool EndsSoon, string? WaitingFor,
     string? LastErrorCode, string? LastError);
 
 /// <summary>An event as its service's outbox, or the feed of Metrics, holds it.</summary>
@@ -33,19 +33,21 @@ internal sealed class Tables(LocalWorld world)
 
     private const string RowColumns =
         """
-        state, version, next_attempt_at IS NOT NULL AS "IsDue", waiting_for AS "WaitingFor",
-        last_error_code AS "LastErrorCode", last_error AS "LastError"
+        waiting_for AS "WaitingFor", last_error_code AS "LastErrorCode", last_error AS "LastError"
         """;
 
     private const string RowsSql =
         $"""
-        SELECT 'installation' AS "Source", 'installations/' || id AS "Resource", id AS "Installation", {RowColumns}
+        SELECT 'installation' AS "Source", 'installations/' || id AS "Resource", id AS "Installation",
+               state, version, COALESCE(purge_time < now() + interval '10 minutes', false) AS "EndsSoon", {RowColumns}
         FROM installation.installations
-        UNION ALL SELECT 'cluster', 'clusters/' || id, '', {RowColumns} FROM cluster.clusters
-        UNION ALL SELECT 'cluster', 'clusterInstallations/' || id, installation_id, {RowColumns}
+        UNION ALL SELECT 'cluster', 'clusters/' || id, '', state, version, false, {RowColumns} FROM cluster.clusters
+        UNION ALL SELECT 'cluster', 'clusterInstallations/' || id, installation_id, state, version, false, {RowColumns}
         FROM cluster.cluster_installations
-        UNION ALL SELECT 'database-pool', 'databaseServers/' || id, '', {RowColumns} FROM database_pool.database_servers
-        UNION ALL SELECT 'database-pool', 'logicalDatabases/' || id, installation_id, {RowColumns}
+        UNION ALL SELECT 'database-pool', 'databaseServers/' || id, '', state, version, false, {RowColumns}
+        FROM database_pool.database_servers
+        UNION ALL
+        SELECT 'database-pool', 'logicalDatabases/' || id, installation_id, state, version, false, {RowColumns}
         FROM database_pool.logical_databases
         """;
 

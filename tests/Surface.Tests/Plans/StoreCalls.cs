@@ -71,6 +71,7 @@ internal sealed class StoreCalls(string host, IServiceProvider services, Cancell
         ["Nullable`1.before"] = [null, Seeds.Rows / 2L],
         ["DateTimeOffset.before"] = [Now - (380 * Day)],
         ["olderThan"] = [Now - (380 * Day), Now],
+        ["leftBefore"] = [Now - (380 * Day), Now],
         ["EventStore.through"] = [(long)Seeds.Rows],
         ["OutboxStore.through"] = [Seeds.Rows - 60L],
         ["sequences"] = [new[] { 99_990L, 99_991L }],
