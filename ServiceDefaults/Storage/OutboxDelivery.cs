@@ -153,8 +153,7 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         Numbered numbered;
         do
         {
-            var now = _time.GetUtcNow();
-            numbered = await _outbox.NumberAsync(now - ToldWithin, ct);
+            numbered = await _outbox.NumberAsync(_time.GetUtcNow() - ToldWithin, ct);
             foreach (var type in numbered.Types)
             {
                 await _nudges.SendAsync(new Nudge(ChangeFeed.NounOf(type), ""), ct);

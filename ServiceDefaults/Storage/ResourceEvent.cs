@@ -54,7 +54,7 @@ public sealed record ResourceEvent(string ResourceType, string Resource, string 
 public readonly record struct Nudge(string Noun, string Id)
 {
     /// <summary>For a resource by its name: <c>installations/a</c> is the row <c>a</c> of the noun
-    /// <c>installation</c>.</summary>
+    /// <c>installation</c>. Of collections whose name is one word, as those are that others serve.</summary>
     public static Nudge Of(string resource)
     {
         var slash = resource.IndexOf('/', StringComparison.Ordinal);

@@ -63,7 +63,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         Directory.CreateDirectory(folder);
         var began = TimeProvider.System.GetTimestamp();
         await using var timeline = new Timeline(Path.Combine(folder, "timeline.txt"));
-        await using var world = await LocalWorld.StartAsync(ct, redisKeeps: true);
+        await using var world = await LocalWorld.StartAsync(redisKeeps: true, ct);
         await using var run = new ChaosRun(seed, world, timeline);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var running = run.RunAsync(seed, time, ended.Token);

@@ -36,7 +36,7 @@ public sealed class RunningWorld : IAsyncLifetime
     private LocalWorld World => _world ?? throw new InvalidOperationException("The world has not come up.");
 
     public async ValueTask InitializeAsync() =>
-        _world = await LocalWorld.StartAsync(TestContext.Current.CancellationToken);
+        _world = await LocalWorld.StartAsync(redisKeeps: false, TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {

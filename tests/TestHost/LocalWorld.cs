@@ -73,7 +73,7 @@ public sealed class LocalWorld : IAsyncDisposable
     /// <summary>Starts the AppHost that was built beside the calling program, and waits until it is ready.</summary>
     /// <param name="redisKeeps">Whether a killed Redis comes back with what it knew.</param>
     /// <exception cref="InvalidOperationException">It does not come up; the message has what it printed.</exception>
-    public static async Task<LocalWorld> StartAsync(CancellationToken ct, bool redisKeeps = false)
+    public static async Task<LocalWorld> StartAsync(bool redisKeeps, CancellationToken ct)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "..", "..", "AppHost", "debug", "Cloud.AppHost.dll");
         var world = new LocalWorld(program, redisKeeps);
