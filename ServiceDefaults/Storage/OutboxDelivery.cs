@@ -135,7 +135,7 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
                 // A call that was cut says so in its own words; unheard, they would end the process as a crash.
                 throw new OperationCanceledException("The service stops.", e, ct);
             }
-            catch (Exception e) when (!ct.IsCancellationRequested)
+            catch (Exception e) when (!e.IsStop(ct))
             {
                 await Task.Delay(pause.Begin(e), _time, ct);
                 continue;

@@ -41,10 +41,11 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// the lease, before the claim</i>: the lease; the row is due, or whoever was refused the lease asks after the nudge
 /// then. <i>After the claim, in the step, before the save</i>: the lease; the claim has made the row due, so that no
 /// nudge is lost, and the step runs again and finds what it did. <i>After the save, before telling</i>: what others
-/// must see of it (the feed, nudges to others) comes 2 s later, by the same hint; nudges to nouns of other services
-/// are lost and their rows wait for their own time. <i>After telling, before the release</i>: the lease, if the row
-/// has a next step. Replicas look at the table after a hint, after a refused lease, when the next row becomes due, and
-/// at the latest at the sweep (60 s): that is what a crash costs when the hint was lost with Redis.</para>
+/// must see of it (the feed, and by it the nudge to its parent in another service) comes 2 s later, by the same hint;
+/// the nudge to another service's row that waits for the place or room given free is lost, and that row waits for its
+/// own time. <i>After telling, before the release</i>: the lease, if the row has a next step. Replicas look at the
+/// table after a hint, after a refused lease, when the next row becomes due, and at the latest at the sweep (60 s):
+/// that is what a crash costs when the hint was lost with Redis.</para>
 /// <para><b>What failures cost.</b> <i>Redis away</i>: the claim in PostgreSQL stands in for the lease (a row claimed
 /// by another worker is left alone until that claim runs out), nudges between processes wait for the sweep; nothing is
 /// lost. <i>Lease lost in a step</i>: the step is cancelled and the row looked at again. <i>PostgreSQL away, or
@@ -177,7 +178,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
                     }
                 }
             }
-            catch (Exception e) when (!stopping.IsCancellationRequested)
+            catch (Exception e) when (!e.IsStop(stopping))
             {
                 PauseFor(e);
             }

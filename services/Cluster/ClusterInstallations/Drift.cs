@@ -54,7 +54,7 @@ public sealed class Drift(
                 else await LookAsync(suspicion.Id, stopping);
                 _queue.Forget(suspicion);
             }
-            catch (Exception e) when (!stopping.IsCancellationRequested)
+            catch (Exception e) when (!e.IsStop(stopping))
             {
                 // Whatever it is, such as a state that only a newer release knows: a worker that ends is not replaced.
                 var wait = _queue.Retry(suspicion);

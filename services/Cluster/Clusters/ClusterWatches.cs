@@ -83,7 +83,7 @@ public sealed class ClusterWatches(
             }
             foreach (var cluster in live) await KeepAsync(cluster, stopping);
         }
-        catch (Exception e) when (!stopping.IsCancellationRequested)
+        catch (Exception e) when (!e.IsStop(stopping))
         {
             // Whatever it is, such as a state that only a newer release knows: the process would end with this loop.
             _log.LogWarning(

@@ -58,7 +58,7 @@ public sealed class FleetGauges : BackgroundService
                 _counts = WithZeros(await _store.CountAsync(stoppingToken));
                 await grown;
             }
-            catch (NpgsqlException failure)
+            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
             {
                 _log.LogWarning(failure, "Counting the fleet failed; the gauges stand still until it works again");
             }

@@ -6,6 +6,7 @@ using Cloud.ServiceDefaults.Tests.Parcels;
 using Cloud.TestHost;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Xunit;
 
@@ -83,6 +84,22 @@ public sealed class TheOutbox
         await AdvanceUntilAsync(depot, sink.HasAsync(3, Ct));
         Assert.Equal(["dispatch-requested", "in-transit", "delivered"], sink.Known.Select(e => e.Event.NewState));
         Assert.All(sink.Known, e => Assert.Equal("metrics", e.Source));
+    }
+
+    [Fact]
+    public async Task What_fails_while_the_service_stops_is_no_crash()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var sink = new GoneAtTheEnd();
+        var process = await StartAsync(depot, sink);
+        await process.Store.AddAsync(Parcel.To("A"), Ct);
+        await sink.AskedAsync(Ct);
+
+        await process.StopAsync(Ct);
+
+        var loops = process.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToList();
+        Assert.NotEmpty(loops);
+        Assert.All(loops, loop => Assert.False(loop.ExecuteTask!.IsFaulted, loop.ExecuteTask.Exception?.ToString()));
     }
 
     [Fact]
@@ -197,6 +214,26 @@ public sealed class TheOutbox
     }
 
     /// <summary>A receiver in this process: takes events in once and in order, can be away, can forget.</summary>
+    /// <summary>Answers nothing, until the service stops; then its connection breaks.</summary>
+    private sealed class GoneAtTheEnd : IEventSink
+    {
+        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task AskedAsync(CancellationToken ct) => _asked.Task.WaitAsync(ct);
+
+        public async Task<Acknowledgement> AppendAsync(
+            string source, IReadOnlyList<StoredEvent> events, long prunedThrough, CancellationToken ct)
+        {
+            if (_asked.TrySetResult())
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, ct)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            throw new NpgsqlException("the connection is broken");
+        }
+    }
+
     private sealed class Ledger : IEventSink
     {
         private readonly ConcurrentQueue<TaskCompletionSource> _waiting = new();
