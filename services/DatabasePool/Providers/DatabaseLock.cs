@@ -24,12 +24,21 @@ internal sealed class DatabaseLock : IAsyncDisposable
         _time = time;
     }
 
-    /// <summary>Tries once; null when another session has it.</summary>
+    /// <summary>
+    /// Tries once; null when another session has it. The session is told to notice within half a minute that this host
+    /// is gone, and so to let go of the lock; by default servers take hours. Not in the startup options, which a pooler
+    /// in between may refuse, and here each time, because a pooled session forgets it.
+    /// </summary>
     public static async Task<DatabaseLock?> TakeAsync(
         NpgsqlConnection connection, string databaseName, TimeProvider time, CancellationToken ct)
     {
         var name = $"cloud:{databaseName}";
-        await using var command = new NpgsqlCommand("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", connection)
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT pg_try_advisory_lock(hashtextextended($1, 0)), set_config('tcp_keepalives_idle', '10', false),
+                   set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)
+            """,
+            connection)
         {
             Parameters = { new() { Value = name } },
         };

@@ -210,8 +210,6 @@ public sealed class PostgresServers : IAsyncDisposable
             ConnectionIdleLifetime = (int)IdleConnectionLifetime.TotalSeconds,
             Timeout = (int)ConnectTimeout.TotalSeconds,
             CommandTimeout = (int)CommandTimeout.TotalSeconds,
-            // The server lets go of the locks of a host that is gone within half a minute; by default it takes hours.
-            Options = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
         };
     }
 }

@@ -1,3 +1,4 @@
+using Cloud.DatabaseServers;
 using Cloud.LogicalDatabases;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Storage;
@@ -29,6 +30,30 @@ public sealed class StaleWorkerTests(PoolWorld world) : IClassFixture<PoolWorld>
         Assert.NotNull(await onServer.ActAsync(asCreated!, where, CustomerDatabase.EnsureGoneAsync, Ct));
         Assert.True(await CustomerServer.HasTraceOfAsync(id, Ct));
         await world.DropAsync(next.Name, Ct);
+        await LetGoAsync(server.Name);
+    }
+
+    [Fact]
+    public async Task The_lock_of_a_host_that_is_lost_ends_within_half_a_minute()
+    {
+        const string untilNoticed =
+            """
+            SELECT sum(setting::int * CASE name WHEN 'tcp_keepalives_interval' THEN 3 ELSE 1 END)
+            FROM pg_settings WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval')
+            """;
+        var server = await world.StableServerAsync(Ct);
+        var services = world.Service.Services;
+        var row = await services.GetRequiredService<DatabaseServerStore>().FindAsync(server.Name.Split('/')[1], Ct);
+        IReadOnlyList<long> seconds = [];
+
+        await services.GetRequiredService<PostgresServers>().ActAsync(
+            services.GetRequiredService<AdminPasswords>().AddressOf(row!),
+            "anything",
+            _ => Task.FromResult(true),
+            async (session, ct) => seconds = await session.QueryAsync(untilNoticed, null, r => r.GetInt64(0), ct),
+            Ct);
+
+        Assert.InRange(Assert.Single(seconds), 1, 30);
         await LetGoAsync(server.Name);
     }
 
