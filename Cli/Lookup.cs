@@ -38,23 +38,13 @@ internal static class Lookup
             ExitCode.NotFound, $"There is no workspace \"{words}\".", "`./cloud list` shows those there are.");
     }
 
-    private static async Task<List<Installation>> NamedAsync(
+    private static Task<List<Installation>> NamedAsync(
         Session session, string words, bool showDeleted, CancellationToken ct)
     {
-        var request = new ListInstallationsRequest
-        {
-            Filter = new() { DnsName = words.ToLowerInvariant(), ShowDeleted = showDeleted },
-            PageSize = 1000,
-        };
-        var found = new List<Installation>();
-        do
-        {
-            var page = await session.Installations.ListInstallationsAsync(request, cancellationToken: ct);
-            found.AddRange(page.Installations);
-            request.PageToken = page.NextPageToken;
-        }
-        while (request.PageToken.Length > 0);
-
-        return found;
+        var filter = new InstallationFilter { DnsName = words.ToLowerInvariant(), ShowDeleted = showDeleted };
+        return Pages.ReadAsync(
+            (size, token) => session.Installations.ListInstallationsAsync(
+                new() { Filter = filter, PageSize = size, PageToken = token }, cancellationToken: ct),
+            page => (page.Installations, page.NextPageToken));
     }
 }

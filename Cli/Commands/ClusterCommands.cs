@@ -8,8 +8,6 @@ namespace Cloud.Cli.Commands;
 /// <summary>Application clusters: looked at, imported, opened or closed for new workspaces, let go.</summary>
 internal static class ClusterCommands
 {
-    private const int PageSize = 1000;
-
     private static readonly string[] Headers =
         ["NAME", "STATE", "REACHABLE", "NODES", "CPU", "MEMORY", "PODS", "WORKSPACES", "PLACES", "VERSION", "ID"];
 
@@ -41,20 +39,11 @@ internal static class ClusterCommands
         return command;
     }
 
-    public static async Task<List<Cluster>> AllAsync(Session session, bool showDeleted, CancellationToken ct)
-    {
-        var request = new ListClustersRequest { ShowDeleted = showDeleted, PageSize = PageSize };
-        var found = new List<Cluster>();
-        do
-        {
-            var page = await session.Clusters.ListClustersAsync(request, cancellationToken: ct);
-            found.AddRange(page.Clusters);
-            request.PageToken = page.NextPageToken;
-        }
-        while (request.PageToken.Length > 0);
-
-        return found;
-    }
+    public static Task<List<Cluster>> AllAsync(Session session, bool showDeleted, CancellationToken ct) =>
+        Pages.ReadAsync(
+            (size, token) => session.Clusters.ListClustersAsync(
+                new() { ShowDeleted = showDeleted, PageSize = size, PageToken = token }, cancellationToken: ct),
+            page => (page.Clusters, page.NextPageToken));
 
     private static Command Import()
     {

@@ -8,8 +8,6 @@ namespace Cloud.Cli.Commands;
 /// <summary>The PostgreSQL servers of the pool and the workspaces' databases on them.</summary>
 internal static class DatabaseCommands
 {
-    private const int PageSize = 1000;
-
     /// <summary>Where the password of the administrating role is read from: an argument would show in process
     /// lists.</summary>
     private const string PasswordVariable = "CLOUD_DATABASE_PASSWORD";
@@ -47,36 +45,21 @@ internal static class DatabaseCommands
         return command;
     }
 
-    public static async Task<List<DatabaseServer>> ServersAsync(Session session, CancellationToken ct)
-    {
-        var request = new ListDatabaseServersRequest { PageSize = PageSize };
-        var found = new List<DatabaseServer>();
-        do
-        {
-            var page = await session.DatabaseServers.ListDatabaseServersAsync(request, cancellationToken: ct);
-            found.AddRange(page.DatabaseServers);
-            request.PageToken = page.NextPageToken;
-        }
-        while (request.PageToken.Length > 0);
-
-        return found;
-    }
+    public static Task<List<DatabaseServer>> ServersAsync(Session session, CancellationToken ct) =>
+        Pages.ReadAsync(
+            (size, token) => session.DatabaseServers.ListDatabaseServersAsync(
+                new() { PageSize = size, PageToken = token }, cancellationToken: ct),
+            page => (page.DatabaseServers, page.NextPageToken));
 
     private static Command Logical()
     {
         var command = new Command("logical", "The workspaces' own databases.");
         command.Run(async (session, _, ct) =>
         {
-            var request = new ListLogicalDatabasesRequest { PageSize = PageSize };
-            var found = new List<LogicalDatabase>();
-            do
-            {
-                var page = await session.LogicalDatabases.ListLogicalDatabasesAsync(request, cancellationToken: ct);
-                found.AddRange(page.LogicalDatabases);
-                request.PageToken = page.NextPageToken;
-            }
-            while (request.PageToken.Length > 0);
-
+            var found = await Pages.ReadAsync(
+                (size, token) => session.LogicalDatabases.ListLogicalDatabasesAsync(
+                    new() { PageSize = size, PageToken = token }, cancellationToken: ct),
+                page => (page.LogicalDatabases, page.NextPageToken));
             if (session.Format is OutputFormat.Json)
             {
                 Screen.Documents(found);

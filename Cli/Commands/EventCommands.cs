@@ -9,8 +9,6 @@ namespace Cloud.Cli.Commands;
 /// <summary>What happened, across all services and in one order.</summary>
 internal static class EventCommands
 {
-    private const int LargestPage = 1000;
-
     public static Command Create()
     {
         var name = new Argument<string?>("workspace")
@@ -78,22 +76,11 @@ internal static class EventCommands
     private static async Task<List<Event>> NewestAsync(
         Session session, EventFilter filter, int limit, CancellationToken ct)
     {
-        if (limit < 1)
-        {
-            throw new Refusal(ExitCode.Usage, "--limit wants a number from 1 on.");
-        }
-
-        var request = new ListEventsRequest { Filter = filter };
-        var found = new List<Event>();
-        do
-        {
-            request.PageSize = Math.Min(limit - found.Count, LargestPage);
-            var page = await session.Events.ListEventsAsync(request, cancellationToken: ct);
-            found.AddRange(page.Events);
-            request.PageToken = page.NextPageToken;
-        }
-        while (request.PageToken.Length > 0 && found.Count < limit);
-
+        var found = await Pages.ReadAsync(
+            (size, token) => session.Events.ListEventsAsync(
+                new() { Filter = filter, PageSize = size, PageToken = token }, cancellationToken: ct),
+            page => (page.Events, page.NextPageToken),
+            limit);
         found.Reverse();
         return found;
     }

@@ -10,8 +10,6 @@ namespace Cloud.Cli.Commands;
 /// <summary>The verbs that only look at workspaces.</summary>
 internal static class ReadCommands
 {
-    private const int PageSize = 1000;
-
     private static readonly string[] Headers =
         ["NAME", "STATE", "VERSION", "SIZE", "CLUSTER", "OWNER", "IN STATE", "URL", "ID"];
 
@@ -25,16 +23,11 @@ internal static class ReadCommands
         filter.AddTo(command);
         command.Run(async (session, parsed, ct) =>
         {
-            var request = new ListInstallationsRequest { Filter = filter.Read(parsed), PageSize = PageSize };
-            var found = new List<Installation>();
-            do
-            {
-                var page = await session.Installations.ListInstallationsAsync(request, cancellationToken: ct);
-                found.AddRange(page.Installations);
-                request.PageToken = page.NextPageToken;
-            }
-            while (request.PageToken.Length > 0);
-
+            var wanted = filter.Read(parsed);
+            var found = await Pages.ReadAsync(
+                (size, token) => session.Installations.ListInstallationsAsync(
+                    new() { Filter = wanted, PageSize = size, PageToken = token }, cancellationToken: ct),
+                page => (page.Installations, page.NextPageToken));
             if (session.Format is OutputFormat.Json)
             {
                 Screen.Documents(found);

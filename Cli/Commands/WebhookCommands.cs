@@ -10,8 +10,6 @@ namespace Cloud.Cli.Commands;
 /// <summary>Receivers of events: who gets which, and how that goes.</summary>
 internal static class WebhookCommands
 {
-    private const int PageSize = 1000;
-
     private static readonly string[] Headers =
         ["NAME", "STATE", "URL", "WAITING", "FAILING", "LAST SUCCESS", "ID"];
 
@@ -42,20 +40,11 @@ internal static class WebhookCommands
 
     public static Argument<string> Name() => new("webhook") { Description = "its name, id or webhooks/<id>" };
 
-    private static async Task<List<Webhook>> AllAsync(Session session, bool showDeleted, CancellationToken ct)
-    {
-        var request = new ListWebhooksRequest { PageSize = PageSize, ShowDeleted = showDeleted };
-        var found = new List<Webhook>();
-        do
-        {
-            var page = await session.Webhooks.ListWebhooksAsync(request, cancellationToken: ct);
-            found.AddRange(page.Webhooks);
-            request.PageToken = page.NextPageToken;
-        }
-        while (request.PageToken.Length > 0);
-
-        return found;
-    }
+    private static Task<List<Webhook>> AllAsync(Session session, bool showDeleted, CancellationToken ct) =>
+        Pages.ReadAsync(
+            (size, token) => session.Webhooks.ListWebhooksAsync(
+                new() { ShowDeleted = showDeleted, PageSize = size, PageToken = token }, cancellationToken: ct),
+            page => (page.Webhooks, page.NextPageToken));
 
     private static async Task<int> ListAsync(Session session, ParseResult parsed, CancellationToken ct)
     {

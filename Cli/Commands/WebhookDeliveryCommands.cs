@@ -8,8 +8,6 @@ namespace Cloud.Cli.Commands;
 /// <summary>What was posted to a webhook, what came back, and posting it again.</summary>
 internal static class WebhookDeliveryCommands
 {
-    private const int LargestPage = 1000;
-
     private static readonly string[] Headers =
         ["DELIVERY", "EVENT", "RESOURCE", "STATUS", "TRIES", "LAST ANSWER", "TOOK", "NEXT TRY", "AGE"];
 
@@ -55,7 +53,14 @@ internal static class WebhookDeliveryCommands
                 Statuses = { parsed.GetValue(status)! },
                 Resource = parsed.GetValue(resource) ?? string.Empty,
             };
-            var deliveries = await NewestAsync(session, request, parsed.GetValue(limit), ct);
+            var deliveries = await Pages.ReadAsync(
+                (size, token) =>
+                {
+                    (request.PageSize, request.PageToken) = (size, token);
+                    return session.Webhooks.ListWebhookDeliveriesAsync(request, cancellationToken: ct);
+                },
+                page => (page.Deliveries, page.NextPageToken),
+                parsed.GetValue(limit));
             if (session.Format is OutputFormat.Json)
             {
                 Screen.Documents(deliveries);
@@ -125,22 +130,6 @@ internal static class WebhookDeliveryCommands
             return ExitCode.Done;
         });
         return command;
-    }
-
-    private static async Task<List<WebhookDelivery>> NewestAsync(
-        Session session, ListWebhookDeliveriesRequest request, int limit, CancellationToken ct)
-    {
-        var found = new List<WebhookDelivery>();
-        do
-        {
-            request.PageSize = Math.Min(limit - found.Count, LargestPage);
-            var page = await session.Webhooks.ListWebhookDeliveriesAsync(request, cancellationToken: ct);
-            found.AddRange(page.Deliveries);
-            request.PageToken = page.NextPageToken;
-        }
-        while (request.PageToken.Length > 0 && found.Count < limit);
-
-        return found;
     }
 
     private static void Print(Session session, WebhookDelivery delivery, string sentence)
