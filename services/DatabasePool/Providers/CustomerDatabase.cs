@@ -31,6 +31,12 @@ public static class CustomerDatabase
           FROM pg_database WHERE datname = $1
         """;
 
+    /// <summary>Who is connected to a database and is none of those whom our role may act for.</summary>
+    private const string OthersSql = """
+        SELECT usename, pid FROM pg_stat_activity
+         WHERE datname = $1 AND NOT pg_has_role(current_user, usesysid, 'USAGE') ORDER BY pid
+        """;
+
     /// <summary>
     /// What PostgreSQL writes as connection limit of a database whose DROP was cut: only dropping helps.
     /// </summary>
@@ -49,7 +55,7 @@ public static class CustomerDatabase
         var found = await FindAsync(session, spec, ct);
         if (found is { IsInvalid: true })
         {
-            await session.ExecuteAsync($"DROP DATABASE {database} WITH (FORCE)", ct);
+            await DropAsync(session, spec, ct);
             found = null;
         }
 
@@ -84,7 +90,7 @@ public static class CustomerDatabase
 
         if (found is not null)
         {
-            await session.ExecuteAsync($"DROP DATABASE {Quote(spec.DatabaseName)} WITH (FORCE)", ct);
+            await DropAsync(session, spec, ct);
         }
 
         if (hasRole)
@@ -123,6 +129,32 @@ public static class CustomerDatabase
         }
 
         await EnsureMembershipAsync(session, spec.RoleName, ct);
+    }
+
+    /// <summary>Drops the database and cuts off who is connected to it, as far as our role may: a superuser who makes a
+    /// backup it may not.</summary>
+    /// <exception cref="StepException">Somebody is connected who may not be cut off.</exception>
+    private static async Task DropAsync(ServerSession session, DatabaseSpec spec, CancellationToken ct)
+    {
+        try
+        {
+            await session.ExecuteAsync($"DROP DATABASE {Quote(spec.DatabaseName)} WITH (FORCE)", ct);
+        }
+        catch (PostgresException refused) when (refused.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            var others = await session.QueryAsync(
+                OthersSql, spec.DatabaseName, row => $"\"{row.GetString(0)}\" (pid {row.GetInt32(1)})", ct);
+            if (others.Count == 0)
+            {
+                throw;
+            }
+
+            throw new StepException(
+                ErrorReason.DatabaseInUse,
+                $"{spec.DatabaseName} cannot be dropped while {string.Join(", ", others)} is connected to it, whom our "
+                + "role may not cut off.",
+                refused);
+        }
     }
 
     /// <summary>One who is not a superuser makes and drops a role's database only as a member of that role.</summary>

@@ -15,15 +15,15 @@ internal static class ServerFailures
 
     public static StepException Busy(ServerAddress address) => new(
         ErrorReason.DatabaseServerBusy,
-        $"{Name(address)} is busy with other databases; this one waits for its turn.");
+        $"The {Name(address)} is busy with other databases; this one waits for its turn.");
 
     public static StepException LockedElsewhere(ServerAddress address, string databaseName) => new(
         ErrorReason.DatabaseServerBusy,
-        $"Another worker still acts on {databaseName} on {Name(address)}.");
+        $"Another worker still acts on {databaseName} on the {Name(address)}.");
 
     private static StepException Unreachable(Exception failure, ServerAddress address) => new(
         ErrorReason.DatabaseServerUnreachable,
-        $"{Name(address)} does not answer: {Innermost(failure)}. Check that it runs and that its address is right.")
+        $"The {Name(address)} does not answer: {Innermost(failure)}. Check that it runs and that its address is right.")
     {
         TargetFailed = true,
     };
@@ -32,26 +32,26 @@ internal static class ServerFailures
     {
         PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification => new(
             ErrorReason.DatabaseServerAuthenticationFailed,
-            $"{Name(address)} does not let role \"{address.User}\" in: {said.MessageText}. "
+            $"The {Name(address)} does not let role \"{address.User}\" in: {said.MessageText}. "
             + "Update the server with the right admin_user and admin_password."),
         PostgresErrorCodes.InsufficientPrivilege => new(
             ErrorReason.DatabaseServerLacksRights,
-            $"Role \"{address.User}\" lacks rights on {Name(address)}: {said.MessageText}. "
+            $"Role \"{address.User}\" lacks rights on the {Name(address)}: {said.MessageText}. "
             + "It needs CREATEDB and CREATEROLE."),
         PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
             or PostgresErrorCodes.TooManyConnections => Unreachable(said, address),
         PostgresErrorCodes.DiskFull => new(
             ErrorReason.DatabaseServerDiskFull,
-            $"{Name(address)} has no disk space left: {said.MessageText}."),
+            $"The {Name(address)} has no disk space left: {said.MessageText}."),
         PostgresErrorCodes.DependentObjectsStillExist => new(
             ErrorReason.DatabaseRoleInUse,
-            $"{Name(address)} keeps a role because other objects depend on it: {said.Detail ?? said.MessageText}."),
+            $"The {Name(address)} keeps a role because other objects depend on it: {said.Detail ?? said.MessageText}."),
         _ => new(
             ErrorReason.DatabaseServerRefused,
-            $"{Name(address)} refused with {said.SqlState}: {said.MessageText}."),
+            $"The {Name(address)} refused with {said.SqlState}: {said.MessageText}."),
     };
 
-    private static string Name(ServerAddress address) => $"The database server {address.Host}:{address.Port}";
+    private static string Name(ServerAddress address) => $"database server {address.Host}:{address.Port}";
 
     /// <summary>The driver wraps; the innermost message is the one that says what happened.</summary>
     private static string Innermost(Exception failure) => failure switch

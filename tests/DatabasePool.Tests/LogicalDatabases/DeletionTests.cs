@@ -40,6 +40,42 @@ public sealed class DeletionTests(PoolWorld world) : IClassFixture<PoolWorld>
     }
 
     [Fact]
+    public async Task A_superuser_who_is_connected_is_named_and_waited_for()
+    {
+        var server = await world.StableServerAsync(Ct, "127.0.0.1");
+        var id = ResourceId.New();
+        var database = await world.StableDatabaseAsync(id, Ct);
+        var superuser = new NpgsqlConnectionStringBuilder(await PostgresServer.AdminConnectionStringAsync(Ct))
+        {
+            Database = database.DatabaseName, Pooling = false,
+        };
+        await using var backup = new NpgsqlConnection(superuser.ConnectionString);
+        await backup.OpenAsync(Ct);
+
+        await world.Databases.DeleteLogicalDatabaseAsync(
+            new() { Name = database.Name, InstallationEpoch = 1 }, cancellationToken: Ct);
+        var waiting = database;
+        while (waiting.Progress.LastError is null)
+        {
+            // A failed try is no event that a watch would show.
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
+            waiting = await world.Databases.GetLogicalDatabaseAsync(
+                new() { Name = database.Name }, cancellationToken: Ct);
+        }
+
+        Assert.Equal(("deletion-requested", "DATABASE_IN_USE"), (waiting.State, waiting.Progress.LastError.Code));
+        Assert.Contains(
+            $"\"{superuser.Username}\" (pid {backup.ProcessID})",
+            waiting.Progress.LastError.Message,
+            StringComparison.Ordinal);
+
+        await backup.CloseAsync();
+        await world.DatabaseUntilAsync(database.Name, d => d.State == "deleted", Ct);
+        Assert.False(await CustomerServer.HasTraceOfAsync(id, Ct));
+        await LetGoAsync(server);
+    }
+
+    [Fact]
     public async Task A_server_with_databases_is_not_let_go()
     {
         var server = await world.StableServerAsync(Ct, "127.0.0.1");
