@@ -44,7 +44,8 @@ internal sealed class Series(TimeSpan time, string folder)
 
             return (result.Breaches.Count == 0, result.Summary);
         }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        catch (Exception e) when (
+            ct.IsCancellationRequested && e is OperationCanceledException or Grpc.Core.RpcException)
         {
             return (false, $"seed {seed}: stopped before its end");
         }

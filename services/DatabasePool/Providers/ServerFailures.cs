@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Cloud.Protos.Api.V1;
+using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Npgsql;
 
@@ -38,14 +39,14 @@ internal static class ServerFailures
             ErrorReason.DatabaseServerLacksRights,
             $"Role \"{address.User}\" lacks rights on the {Name(address)}: {said.MessageText}. "
             + "It needs CREATEDB and CREATEROLE."),
-        PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
-            or PostgresErrorCodes.TooManyConnections => Unreachable(said, address),
         PostgresErrorCodes.DiskFull => new(
             ErrorReason.DatabaseServerDiskFull,
             $"The {Name(address)} has no disk space left: {said.MessageText}."),
         PostgresErrorCodes.DependentObjectsStillExist => new(
             ErrorReason.DatabaseRoleInUse,
             $"The {Name(address)} keeps a role because other objects depend on it: {said.Detail ?? said.MessageText}."),
+        // Also what a pooler in between says of a server that it cannot reach.
+        _ when DatabaseTrouble.IsAway(said) => Unreachable(said, address),
         _ => new(
             ErrorReason.DatabaseServerRefused,
             $"The {Name(address)} refused with {said.SqlState}: {said.MessageText}."),
