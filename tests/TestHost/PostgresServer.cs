@@ -18,6 +18,14 @@ public static class PostgresServer
     /// <summary>The password of every role the fixtures make.</summary>
     public const string Password = "only-for-tests";
 
+    /// <summary>Asks a session how long its server takes to notice that the other end is lost: one number, in
+    /// seconds.</summary>
+    public const string SecondsUntilLostHostIsNoticed =
+        """
+        SELECT sum(setting::int * CASE name WHEN 'tcp_keepalives_interval' THEN 3 ELSE 1 END)
+        FROM pg_settings WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval')
+        """;
+
     private static readonly SemaphoreSlim Turn = new(1);
     private static readonly ConcurrentDictionary<string, Task> Templates = new();
     private static readonly Lock Starting = new();

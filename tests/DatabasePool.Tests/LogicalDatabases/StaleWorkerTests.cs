@@ -2,6 +2,7 @@ using Cloud.DatabaseServers;
 using Cloud.LogicalDatabases;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Storage;
+using Cloud.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -36,11 +37,6 @@ public sealed class StaleWorkerTests(PoolWorld world) : IClassFixture<PoolWorld>
     [Fact]
     public async Task The_lock_of_a_host_that_is_lost_ends_within_half_a_minute()
     {
-        const string untilNoticed =
-            """
-            SELECT sum(setting::int * CASE name WHEN 'tcp_keepalives_interval' THEN 3 ELSE 1 END)
-            FROM pg_settings WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval')
-            """;
         var server = await world.StableServerAsync(Ct);
         var services = world.Service.Services;
         var row = await services.GetRequiredService<DatabaseServerStore>().FindAsync(server.Name.Split('/')[1], Ct);
@@ -50,7 +46,8 @@ public sealed class StaleWorkerTests(PoolWorld world) : IClassFixture<PoolWorld>
             services.GetRequiredService<AdminPasswords>().AddressOf(row!),
             "anything",
             _ => Task.FromResult(true),
-            async (session, ct) => seconds = await session.QueryAsync(untilNoticed, null, r => r.GetInt64(0), ct),
+            async (session, ct) => seconds = await session.QueryAsync(
+                PostgresServer.SecondsUntilLostHostIsNoticed, null, reader => reader.GetInt64(0), ct),
             Ct);
 
         Assert.InRange(Assert.Single(seconds), 1, 30);

@@ -18,11 +18,7 @@ public sealed class Rows
         await using var depot = await Depot.OpenAsync(Ct);
         var process = await depot.StartAsync(Ct);
         var source = process.Services.GetRequiredService<NpgsqlDataSource>();
-        await using var command = source.CreateCommand(
-            """
-            SELECT sum(setting::int * CASE name WHEN 'tcp_keepalives_interval' THEN 3 ELSE 1 END)
-            FROM pg_settings WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval')
-            """);
+        await using var command = source.CreateCommand(PostgresServer.SecondsUntilLostHostIsNoticed);
         Assert.InRange((long)(await command.ExecuteScalarAsync(Ct))!, 1, 30);
     }
 

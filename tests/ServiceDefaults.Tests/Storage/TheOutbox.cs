@@ -213,7 +213,6 @@ public sealed class TheOutbox
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>A receiver in this process: takes events in once and in order, can be away, can forget.</summary>
     /// <summary>Answers nothing, until the service stops; then its connection breaks.</summary>
     private sealed class GoneAtTheEnd : IEventSink
     {
@@ -234,6 +233,7 @@ public sealed class TheOutbox
         }
     }
 
+    /// <summary>A receiver in this process: takes events in once and in order, can be away, can forget.</summary>
     private sealed class Ledger : IEventSink
     {
         private readonly ConcurrentQueue<TaskCompletionSource> _waiting = new();
