@@ -27,6 +27,15 @@ public static class DatabaseTrouble
     {
         PostgresException refused => AwayStates.Any(s => refused.SqlState.StartsWith(s, StringComparison.Ordinal)),
         NpgsqlException or TimeoutException => true,
-        _ => false,
+        _ => IsLostSession(e),
     };
+
+    /// <summary>What the driver says of a session that is of no use any more without having an exception for it. The
+    /// next one is new.</summary>
+    private static bool IsLostSession(Exception e) => e.Source == "Npgsql" && (
+        // It broke between two statements: https://github.com/npgsql/npgsql/issues/5605.
+        e is InvalidOperationException { Message: "Connection is not open" }
+        // A cancel met a statement while it was bound for the first time since it was prepared; the driver then takes
+        // it for one without rows.
+        || e.Message.StartsWith("Received unexpected backend message", StringComparison.Ordinal));
 }

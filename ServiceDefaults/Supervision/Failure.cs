@@ -50,7 +50,7 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
         },
         RpcException rpc => OfPeer(rpc),
         HttpRequestException http => By(ErrorReason.WorldUnreachable, http.Message) with { TargetFailed = true },
-        NpgsqlException when DatabaseTrouble.IsAway(exception) =>
+        not TimeoutException when DatabaseTrouble.IsAway(exception) =>
             By(ErrorReason.DatabaseUnavailable, exception.Message),
         PostgresException refused when DatabaseTrouble.IsPassing(refused) =>
             By(ErrorReason.DatabaseBusy, refused.MessageText),
