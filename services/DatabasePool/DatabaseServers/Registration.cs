@@ -43,7 +43,8 @@ public sealed class Registration(PostgresServers servers, AdminPasswords passwor
     public async Task<Answer> CheckAgainAsync(DatabaseServer server, CancellationToken ct) =>
         await AdmitAsync(server, ct);
 
-    /// <summary>stable: keeps <c>reachable</c> true to the facts. A server that turns its role away fails.</summary>
+    /// <summary>stable: keeps <c>reachable</c> true to the facts. One that became a standby or too old fails; one that
+    /// turns its role away is asked again, since whoever changed a password may be about to tell us.</summary>
     public async Task<Answer> LookAfterAsync(DatabaseServer server, CancellationToken ct)
     {
         try
@@ -57,7 +58,7 @@ public sealed class Registration(PostgresServers servers, AdminPasswords passwor
         catch (StepException failure) when (failure.Retryable)
         {
             return Wait<DatabaseServer, DatabaseServerState>(
-                $"It must answer again: {failure.Message}",
+                $"It must let us work there again: {failure.Message}",
                 RecheckInterval,
                 server with { Reachable = false, UnreachableReason = failure.Message });
         }

@@ -34,7 +34,7 @@ public sealed class Credentials(
         {
             throw new StepException(
                 ErrorReason.DatabaseServerUnreachable,
-                $"{server.DisplayName} must answer again: {server.UnreachableReason}");
+                $"{server.DisplayName} must let us work there again: {server.UnreachableReason}");
         }
 
         var password = Passwords.New(CustomerDatabase.PasswordLength);
@@ -48,8 +48,8 @@ public sealed class Credentials(
                 ct);
             return isIssued ? Answer(row, server, password) : null;
         }
-        catch (Exception failure) when (failure
-            is OperationCanceledException or StepException { Reason: ErrorReason.DatabaseServerUnreachable })
+        catch (Exception failure) when (failure is OperationCanceledException
+            || (failure is StepException step && ServerFailures.IsOfTheWholeServer(step)))
         {
             // A caller who gave up may have waited for a server that hangs.
             await nudges.SendAsync(new Nudge(serverStore.Noun, server.Id), default);

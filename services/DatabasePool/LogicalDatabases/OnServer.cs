@@ -1,5 +1,4 @@
 using Cloud.DatabaseServers;
-using Cloud.Protos.Api.V1;
 using Cloud.Providers;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
@@ -11,7 +10,8 @@ namespace Cloud.LogicalDatabases;
 
 /// <summary>
 /// What creation and deletion share: acting on the row's server as the current claim. A server that is known not to
-/// answer is not tried again by every database on it; its own row is asked, and tells the databases when it is back.
+/// answer, or to turn us away, is not tried again by every database on it; its own row is asked, and tells the
+/// databases when it is back.
 /// </summary>
 public sealed class OnServer(
     PostgresServers servers,
@@ -40,7 +40,8 @@ public sealed class OnServer(
     {
         if (server.IsAway)
         {
-            return Wait($"{server.DisplayName} must answer again: {server.UnreachableReason}", ServerAwayInterval);
+            return Wait(
+                $"{server.DisplayName} must let us work there again: {server.UnreachableReason}", ServerAwayInterval);
         }
 
         try
@@ -53,7 +54,7 @@ public sealed class OnServer(
                 ct);
             return isDone ? null : Wait("Another worker, or a newer request, has taken it over", TakenOverInterval);
         }
-        catch (StepException failure) when (failure.Reason == ErrorReason.DatabaseServerUnreachable)
+        catch (StepException failure) when (ServerFailures.IsOfTheWholeServer(failure))
         {
             await nudges.SendAsync(new Nudge(serverStore.Noun, server.Id), ct);
             throw;

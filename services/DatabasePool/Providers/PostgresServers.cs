@@ -46,6 +46,9 @@ public sealed class PostgresServers : IAsyncDisposable
     /// <summary>How long work waits for its turn on a busy server before it gives its worker back.</summary>
     public static readonly TimeSpan TurnTimeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>How often a server is looked at while others change the same rights.</summary>
+    private const int LooksMax = 3;
+
     /// <summary>The database that administration connects to: the one that every server has.</summary>
     private const string MaintenanceDatabase = "postgres";
 
@@ -72,8 +75,7 @@ public sealed class PostgresServers : IAsyncDisposable
         using var measured = new MeasuredCall("inspect");
         try
         {
-            await using var connection = await ConnectAsync(For(address), ct);
-            var report = await ServerInspection.RunAsync(new ServerSession(connection, _checkpoints), ct);
+            var report = await InspectAsync(For(address), ct);
             measured.Outcome = MeasuredCall.Done;
             return report;
         }
@@ -107,13 +109,18 @@ public sealed class PostgresServers : IAsyncDisposable
             throw ServerFailures.Busy(address);
         }
 
+        // What fails while our own tables are asked says nothing of the server.
+        var askingOurs = false;
         using var measured = new MeasuredCall("act");
         try
         {
             await using var connection = await ConnectAsync(server, ct);
             await using var hold = await DatabaseLock.TakeAsync(connection, databaseName, _time, ct)
                 ?? throw ServerFailures.LockedElsewhere(address, databaseName);
-            if (!await isCurrent(ct))
+            askingOurs = true;
+            var isAllowed = await isCurrent(ct);
+            askingOurs = false;
+            if (!isAllowed)
             {
                 measured.Outcome = MeasuredCall.Fenced;
                 return false;
@@ -123,7 +130,7 @@ public sealed class PostgresServers : IAsyncDisposable
             measured.Outcome = MeasuredCall.Done;
             return true;
         }
-        catch (Exception failure) when (ServerFailures.IsOne(failure))
+        catch (Exception failure) when (!askingOurs && ServerFailures.IsOne(failure))
         {
             measured.Outcome = MeasuredCall.Failed;
             throw ServerFailures.Explain(failure, address);
@@ -150,6 +157,23 @@ public sealed class PostgresServers : IAsyncDisposable
         if (serverId is not null && _servers.TryRemove(serverId, out var server))
         {
             server.Connections.Dispose();
+        }
+    }
+
+    private async Task<ServerReport> InspectAsync(Server server, CancellationToken ct)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            await using var connection = await ConnectAsync(server, ct);
+            try
+            {
+                return await ServerInspection.RunAsync(new ServerSession(connection, _checkpoints), ct);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InternalError && tries < LooksMax)
+            {
+                // "tuple concurrently updated": somebody else changed the same rights in this moment. Look again, in a
+                // new session: the driver closes one that hears of an internal error.
+            }
         }
     }
 

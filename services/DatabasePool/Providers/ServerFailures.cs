@@ -9,7 +9,13 @@ namespace Cloud.Providers;
 /// <summary>Turns what the driver throws into a typed failure with words for the operator.</summary>
 internal static class ServerFailures
 {
-    public static bool IsOne(Exception failure) => failure is NpgsqlException or TimeoutException or SocketException;
+    public static bool IsOne(Exception failure) =>
+        failure is PostgresException or SocketException || DatabaseTrouble.IsAway(failure);
+
+    /// <summary>Whether it concerns all that is on the server, so that the server itself has to be looked at.</summary>
+    public static bool IsOfTheWholeServer(StepException failure) => failure.Reason
+        is ErrorReason.DatabaseServerUnreachable or ErrorReason.DatabaseServerAuthenticationFailed
+        or ErrorReason.DatabaseServerLacksRights or ErrorReason.AdminPasswordUnreadable;
 
     public static StepException Explain(Exception failure, ServerAddress address) =>
         failure is PostgresException said ? Explain(said, address) : Unreachable(failure, address);

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Cloud.Protos.Api.V1;
 using Cloud.ServiceDefaults.Supervision;
-using Npgsql;
 
 namespace Cloud.Providers;
 
@@ -21,8 +20,6 @@ internal static class ServerInspection
                rolsuper, rolcreatedb, rolcreaterole, pg_is_in_recovery()
           FROM pg_roles WHERE rolname = current_user
         """;
-
-    private const int TriesMax = 3;
 
     private const string OpenDatabasesSql = """
         SELECT datname,
@@ -72,24 +69,14 @@ internal static class ServerInspection
     /// <summary>Closes what is ours to close; answers what stays open.</summary>
     private static async Task<IReadOnlyList<string>> CloseOwnAsync(ServerSession session, CancellationToken ct)
     {
-        for (var tries = 1; ; tries++)
+        var open = await session.QueryAsync(
+            OpenDatabasesSql, null, row => (Name: row.GetString(0), IsOurs: row.GetBoolean(1)), ct);
+        foreach (var (name, _) in open.Where(database => database.IsOurs))
         {
-            var open = await session.QueryAsync(
-                OpenDatabasesSql, null, row => (Name: row.GetString(0), IsOurs: row.GetBoolean(1)), ct);
-            try
-            {
-                foreach (var (name, _) in open.Where(database => database.IsOurs))
-                {
-                    await session.ExecuteAsync(
-                        $"REVOKE CONNECT, TEMPORARY ON DATABASE {CustomerDatabase.Quote(name)} FROM PUBLIC", ct);
-                }
-
-                return [.. open.Where(database => !database.IsOurs).Select(database => database.Name)];
-            }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InternalError && tries < TriesMax)
-            {
-                // "tuple concurrently updated": somebody else changed the same rights in this moment. Look again.
-            }
+            await session.ExecuteAsync(
+                $"REVOKE CONNECT, TEMPORARY ON DATABASE {CustomerDatabase.Quote(name)} FROM PUBLIC", ct);
         }
+
+        return [.. open.Where(database => !database.IsOurs).Select(database => database.Name)];
     }
 }

@@ -130,6 +130,47 @@ public sealed class DeletionTests(PoolWorld world) : IClassFixture<PoolWorld>
         await LetGoAsync(server);
     }
 
+    [Fact]
+    public async Task A_server_that_turns_us_away_is_waited_for_and_its_new_password_is_enough()
+    {
+        const string changed = "changed";
+        using var files = new TemporaryDirectory();
+        await using var own = await PostgresServer.StartAsync(files.Path, PostgresProcess.FreePort(), Ct);
+        var server = await world.RegisterAsync(own, Ct);
+        var id = ResourceId.New();
+        var database = await world.StableDatabaseAsync(id, Ct);
+        await CustomerServer.AskAsync<string>(
+            own.ConnectionString,
+            $"ALTER ROLE \"{new NpgsqlConnectionStringBuilder(own.ConnectionString).Username}\" PASSWORD '{changed}'",
+            Ct);
+        // Who is in already would not notice for as long as the session is kept.
+        var known = new NpgsqlConnectionStringBuilder(own.ConnectionString) { Password = changed }.ConnectionString;
+        await CustomerServer.AskAsync<bool>(
+            known,
+            """
+            SELECT every(pg_terminate_backend(pid)) FROM pg_stat_activity
+             WHERE pid <> pg_backend_pid() AND datname IS NOT NULL
+            """,
+            Ct);
+
+        await world.Databases.DeleteLogicalDatabaseAsync(
+            new() { Name = database.Name, InstallationEpoch = 1 }, cancellationToken: Ct);
+        server = await world.ServerUntilAsync(
+            server.Name, s => s.UnreachableReason.Contains("does not let role", StringComparison.Ordinal), Ct);
+        Assert.Equal("stable", server.State);
+        var refusal = await Refusal.OfAsync(world.CreateAsync(ResourceId.New(), Ct));
+        Assert.Contains("does not let role", refusal.Metadata[server.Name], StringComparison.Ordinal);
+        database = await world.Databases.GetLogicalDatabaseAsync(new() { Name = database.Name }, cancellationToken: Ct);
+        Assert.Equal("deletion-requested", database.State);
+
+        await world.Servers.UpdateDatabaseServerAsync(
+            new() { DatabaseServer = new() { Name = server.Name }, AdminPassword = changed }, cancellationToken: Ct);
+        await world.DatabaseUntilAsync(database.Name, d => d.State == "deleted", Ct);
+        Assert.False(await CustomerServer.AskAsync<bool>(
+            known, $"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'user_{id}')", Ct));
+        await LetGoAsync(server);
+    }
+
     private async Task LetGoAsync(Proto.DatabaseServer server)
     {
         await world.Servers.DeleteDatabaseServerAsync(new() { Name = server.Name }, cancellationToken: Ct);
