@@ -1,5 +1,7 @@
 using Cloud.Installations.Tests.World;
+using Cloud.ServiceDefaults.Storage;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 using Xunit;
 using Proto = Cloud.Protos.Installation.V1;
 
@@ -93,6 +95,53 @@ public sealed class DeletionStories
         await DeleteAsync(system, acme.Name, pending: TimeSpan.Zero);
         await system.UntilAsync(acme.Name, "deleted");
         Assert.Empty(system.World.LeftOf(acme.Name));
+    }
+
+    [Fact]
+    public async Task A_creation_that_was_cut_is_refused_everywhere_after_it_though_there_was_nothing_to_remove()
+    {
+        await using var system = await InstallationSystem.StartAsync();
+        system.World.ClusterRoom = 0;
+        var acme = await system.CreateAsync("acme");
+        await system.UntilWaitingAsync(acme.Name, "CPU");
+        var epoch = (long)Assert.Single(await system.QueryAsync("SELECT epoch FROM installations"));
+        await DeleteAsync(system, acme.Name, pending: TimeSpan.Zero);
+        await system.UntilAsync(acme.Name, "deleted");
+
+        var late = new Func<Task>[]
+        {
+            () => new PlacementSide(system.World).PlaceInstallation(
+                new() { Installation = acme.Name, InstallationEpoch = epoch }, null!),
+            () => new ClusterInstallationSide(system.World).CreateClusterInstallation(
+                new() { ClusterInstallation = new() { Installation = acme.Name }, InstallationEpoch = epoch }, null!),
+            () => new DatabaseSide(system.World).CreateLogicalDatabase(
+                new() { LogicalDatabase = new() { Installation = acme.Name }, InstallationEpoch = epoch }, null!),
+        };
+        foreach (var call in late)
+        {
+            Assert.Equal(StatusCode.Aborted, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);
+        }
+
+        Assert.Empty(system.World.LeftOf(acme.Name));
+    }
+
+    [Fact]
+    public async Task What_a_cut_creation_made_after_the_last_look_is_removed_as_well()
+    {
+        await using var system = await InstallationSystem.StartAsync();
+        system.World.ClusterRoom = 0;
+        var acme = await system.CreateAsync("acme");
+        await system.UntilWaitingAsync(acme.Name, "CPU");
+        system.World.Before[nameof(PlacementSide.ReleasePlacement)] = () => system.World.ClusterInstallations.Add(
+            new Resource($"clusterInstallations/{ResourceId.New()}", acme.Name, "creation-requested", "stable"));
+        system.World.Before[nameof(DatabaseSide.ReleaseRoom)] = () => system.World.Databases.Add(
+            new Resource($"logicalDatabases/{ResourceId.New()}", acme.Name, "creation-requested", "stable"));
+        await DeleteAsync(system, acme.Name, pending: TimeSpan.Zero);
+
+        await system.UntilAsync(acme.Name, "deleted");
+        Assert.Empty(system.World.LeftOf(acme.Name));
+        Assert.Single(system.World.Look(w => w.ClusterInstallations.ToList()));
+        Assert.Single(system.World.Look(w => w.Databases.ToList()));
     }
 
     [Fact]

@@ -27,6 +27,9 @@ public sealed class LogicalDatabaseService(
 
     private const ErrorReason StaleEpoch = ErrorReason.EpochStale;
 
+    /// <summary>Servers whose reasons an error carries: statuses travel in headers, which are small.</summary>
+    private const int RefusalsToldMax = 20;
+
     /// <summary>When a caller may ask again for what its server could not do just now.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
 
@@ -213,6 +216,26 @@ public sealed class LogicalDatabaseService(
     }
 
     /// <inheritdoc/>
+    public override Task<Proto.ReleaseRoomResponse> ReleaseRoom(
+        Proto.ReleaseRoomRequest request, ServerCallContext context)
+    {
+        var problems = new FieldProblems();
+        var installationId = ResourceName.IdOf(request.Installation, Installations, "installation", problems);
+        CheckEpoch(request.InstallationEpoch, "installation_epoch", problems);
+        problems.ThrowIfAny();
+        return requests.MutateAsync(
+            context.Method,
+            request,
+            async (tx, ct) =>
+            {
+                await TakeEpochAsync(tx, installationId, request.InstallationEpoch, ct);
+                await room.ServedAsync(tx, installationId, ct);
+                return new Proto.ReleaseRoomResponse();
+            },
+            context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
     public override Task WatchLogicalDatabases(
         Proto.WatchLogicalDatabasesRequest request,
         IServerStreamWriter<Proto.WatchLogicalDatabasesResponse> responseStream,
@@ -263,8 +286,11 @@ public sealed class LogicalDatabaseService(
         ErrorReason.DatabaseServersFull,
         choice.Refusals.Count == 0
             ? "No database server is registered. Register one."
-            : $"No database server has room. {string.Join("; ", choice.Refusals.Values)}.",
-        choice.Refusals);
+            : $"No database server has room. {string.Join("; ", choice.Refusals.Values.Take(RefusalsToldMax))}"
+              + (choice.Refusals.Count > RefusalsToldMax
+                  ? $"; and {choice.Refusals.Count - RefusalsToldMax} more."
+                  : "."),
+        choice.Refusals.Take(RefusalsToldMax).ToDictionary());
 
     private static ProblemException WrongState(
         LogicalDatabase row, string verb, params IEnumerable<LogicalDatabaseState> allowed) => Problem.WrongState(

@@ -10,8 +10,9 @@ namespace Cloud.Installations;
 /// taken back (<see cref="Update"/>). What is removed is asked for by installation, not by what the row knows: a
 /// creation that was cut may have made something that no row tells of.
 /// </summary>
-/// <remarks>A worker that was paused in a creation step and goes on after the removal is refused by the other services:
-/// the removal told them a higher epoch.</remarks>
+/// <remarks>A worker that was paused in a creation step and goes on later finds the door shut: giving back the room
+/// tells each of the other services a higher epoch, also where there was nothing to remove. What is there is looked for
+/// once more after that: what slipped in before is seen, and nothing comes after it.</remarks>
 public sealed class Deletion(
     ClusterInstallations clusterInstallations,
     Placements placements,
@@ -73,21 +74,12 @@ public sealed class Deletion(
     /// application must not see it go.</summary>
     public async Task<InstallationOutcome> LeaveClusterAsync(Installation row, CancellationToken ct)
     {
-        foreach (var made in await clusterInstallations.OfAsync(row, ct))
-        {
-            if (made.State == PeerStates.DeletionFailed)
-            {
-                throw PeerErrors.Failed(made.Name, made.State, made.Progress);
-            }
-
-            var going = await clusterInstallations.RemoveAsync(made.Name, row, ct);
-            if (going.State != PeerStates.Deleted)
-            {
-                return Wait(PeerErrors.Doing(going.Name, going.State, going.Progress), Waiting.ForAnotherService);
-            }
-        }
+        if (await StillThereAsync(row, ct) is { } going) return going;
 
         await placements.ReleaseAsync(row, ct);
+        if (await StillThereAsync(row, ct) is { } cameBetween) return cameBetween;
+
+        await databases.ReleaseAsync(row, ct);
         foreach (var made in await databases.OfAsync(row, ct))
         {
             await databases.RemoveAsync(made.Name, row, ct);
@@ -119,6 +111,26 @@ public sealed class Deletion(
             "nothing of it is left, and its names are free",
             row with { DeleteTime = database.Now },
             (transaction, token) => store.ReleaseNamesAsync(transaction, row, token));
+    }
+
+    /// <summary>What to wait for while something of it is in a cluster; null when nothing is.</summary>
+    private async Task<InstallationOutcome?> StillThereAsync(Installation row, CancellationToken ct)
+    {
+        foreach (var made in await clusterInstallations.OfAsync(row, ct))
+        {
+            if (made.State == PeerStates.DeletionFailed)
+            {
+                throw PeerErrors.Failed(made.Name, made.State, made.Progress);
+            }
+
+            var going = await clusterInstallations.RemoveAsync(made.Name, row, ct);
+            if (going.State != PeerStates.Deleted)
+            {
+                return Wait(PeerErrors.Doing(going.Name, going.State, going.Progress), Waiting.ForAnotherService);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>What there is to stop: nothing, when somebody removed the installation from its cluster by hand, or the

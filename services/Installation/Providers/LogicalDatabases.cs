@@ -51,6 +51,20 @@ public sealed class LogicalDatabases(LogicalDatabaseService.LogicalDatabaseServi
         }
     }
 
+    /// <summary>Gives the room back, if it waited for any: a creation that was cut is refused from then on.</summary>
+    public async Task ReleaseAsync(Installation row, CancellationToken ct)
+    {
+        var request = new ReleaseRoomRequest { Installation = row.Name, InstallationEpoch = row.Epoch };
+        try
+        {
+            await client.ReleaseRoomAsync(request, cancellationToken: ct);
+        }
+        catch (RpcException e) when (!ct.IsCancellationRequested)
+        {
+            throw PeerErrors.From(Service, $"to give back the room of {row.Name}", e);
+        }
+    }
+
     /// <summary>Those of an installation that are not dropped, known to its row or not.</summary>
     public async Task<IReadOnlyList<LogicalDatabase>> OfAsync(Installation row, CancellationToken ct)
     {

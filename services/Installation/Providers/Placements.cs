@@ -30,7 +30,7 @@ public sealed class Placements(PlacementService.PlacementServiceClient client)
         }
     }
 
-    /// <summary>Gives the room back.</summary>
+    /// <summary>Gives the room back: a creation that was cut is refused from then on.</summary>
     public async Task ReleaseAsync(Installation row, CancellationToken ct)
     {
         var request = new ReleasePlacementRequest { Installation = row.Name, InstallationEpoch = row.Epoch };

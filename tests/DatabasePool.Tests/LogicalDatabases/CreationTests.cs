@@ -138,6 +138,33 @@ public sealed class CreationTests(PoolWorld world) : IClassFixture<PoolWorld>, I
     }
 
     [Fact]
+    public async Task A_refusal_for_want_of_room_names_so_many_servers_as_headers_can_carry()
+    {
+        await using var own = new PoolWorld();
+        await own.InitializeAsync();
+        var first = await PoolWorld.RegistrationAsync("localhost", Ct);
+        first.DatabaseServer.AllowDatabases = false;
+        await own.Servers.RegisterDatabaseServerAsync(first, cancellationToken: Ct);
+        await CustomerServer.AskAsync<long>(
+            own.OwnConnectionString,
+            """
+            WITH more AS (
+                INSERT INTO database_servers
+                SELECT (jsonb_populate_record(NULL::database_servers, to_jsonb(first) || jsonb_build_object(
+                           'id', left(n || first.id, 26), 'display_name', 'more-' || n, 'host', 'more-' || n))).*
+                  FROM database_servers first, generate_series(100, 400) n RETURNING 1)
+            SELECT count(*) FROM more
+            """,
+            Ct);
+
+        var refusal = await Refusal.OfAsync(own.CreateAsync(ResourceId.New(), Ct));
+
+        Assert.Equal((StatusCode.ResourceExhausted, "DATABASE_SERVERS_FULL"), (refusal.Code, refusal.Reason));
+        Assert.Equal(20, refusal.Metadata.Count);
+        Assert.EndsWith("; and 282 more.", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_foreign_database_of_that_name_is_left_alone_and_named()
     {
         var id = ResourceId.New();

@@ -13,7 +13,8 @@ internal sealed class PlacementSide(OutsideWorld world) : PlacementService.Place
     public const string Cluster = "clusters/c0000000000000000000000000";
 
     public override Task<Placement> PlaceInstallation(PlaceInstallationRequest request, ServerCallContext context) =>
-        world.ServeAsync(nameof(PlaceInstallation), request.Installation, request.InstallationEpoch, () =>
+        world.ServeAsync(
+            nameof(PlaceInstallation), request.Installation, CallEpoch.Cluster(request.InstallationEpoch), () =>
         {
             var kept = world.Placements.Find(p => p.Installation == request.Installation && !p.IsGone);
             if (kept is null)
@@ -43,7 +44,8 @@ internal sealed class PlacementSide(OutsideWorld world) : PlacementService.Place
 
     public override Task<ReleasePlacementResponse> ReleasePlacement(
         ReleasePlacementRequest request, ServerCallContext context) =>
-        world.ServeAsync(nameof(ReleasePlacement), request.Installation, request.InstallationEpoch, () =>
+        world.ServeAsync(
+            nameof(ReleasePlacement), request.Installation, CallEpoch.Cluster(request.InstallationEpoch), () =>
         {
             foreach (var kept in world.Placements.Where(p => p.Installation == request.Installation && !p.IsGone))
             {
@@ -64,7 +66,7 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
     {
         var asked = request.ClusterInstallation;
         return world.ServeAsync(
-            nameof(CreateClusterInstallation), asked.Installation, request.InstallationEpoch, () =>
+            nameof(CreateClusterInstallation), asked.Installation, CallEpoch.Cluster(request.InstallationEpoch), () =>
             {
                 var made = world.ClusterInstallations.Find(r => r.Installation == asked.Installation && !r.IsGone);
                 if (made is not null)
@@ -94,7 +96,7 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
     {
         var made = Find(request.ClusterInstallation.Name);
         return world.ServeAsync(
-            nameof(UpdateClusterInstallation), made.Installation, request.InstallationEpoch, () =>
+            nameof(UpdateClusterInstallation), made.Installation, CallEpoch.Cluster(request.InstallationEpoch), () =>
             {
                 if (made.IsGone)
                 {
@@ -124,7 +126,7 @@ internal sealed class ClusterInstallationSide(OutsideWorld world)
     {
         var made = Find(request.Name);
         return world.ServeAsync(
-            nameof(DeleteClusterInstallation), made.Installation, request.InstallationEpoch, () =>
+            nameof(DeleteClusterInstallation), made.Installation, CallEpoch.Cluster(request.InstallationEpoch), () =>
             {
                 if (made.IsGone || made.State == "deletion-requested")
                 {

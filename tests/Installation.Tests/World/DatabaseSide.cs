@@ -14,7 +14,8 @@ internal sealed class DatabaseSide(OutsideWorld world) : LogicalDatabaseService.
         CreateLogicalDatabaseRequest request, ServerCallContext context)
     {
         var installation = request.LogicalDatabase.Installation;
-        return world.ServeAsync(nameof(CreateLogicalDatabase), installation, request.InstallationEpoch, () =>
+        var epoch = CallEpoch.Databases(request.InstallationEpoch);
+        return world.ServeAsync(nameof(CreateLogicalDatabase), installation, epoch, () =>
         {
             var made = world.Databases.Find(r => r.Installation == installation && !r.IsGone);
             if (made is not null)
@@ -46,7 +47,8 @@ internal sealed class DatabaseSide(OutsideWorld world) : LogicalDatabaseService.
         DeleteLogicalDatabaseRequest request, ServerCallContext context)
     {
         var made = Find(request.Name);
-        return world.ServeAsync(nameof(DeleteLogicalDatabase), made.Installation, request.InstallationEpoch, () =>
+        var epoch = CallEpoch.Databases(request.InstallationEpoch);
+        return world.ServeAsync(nameof(DeleteLogicalDatabase), made.Installation, epoch, () =>
         {
             if (made.IsGone || made.State == "deletion-requested")
             {
@@ -57,6 +59,11 @@ internal sealed class DatabaseSide(OutsideWorld world) : LogicalDatabaseService.
             return (Of(made), true);
         });
     }
+
+    public override Task<ReleaseRoomResponse> ReleaseRoom(ReleaseRoomRequest request, ServerCallContext context) =>
+        world.ServeAsync(
+            nameof(ReleaseRoom), request.Installation, CallEpoch.Databases(request.InstallationEpoch),
+            () => (new ReleaseRoomResponse(), false));
 
     public override Task<ListLogicalDatabasesResponse> ListLogicalDatabases(
         ListLogicalDatabasesRequest request, ServerCallContext context) =>

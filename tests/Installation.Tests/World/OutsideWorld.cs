@@ -14,7 +14,7 @@ namespace Cloud.Installations.Tests.World;
 internal sealed class OutsideWorld(IConnectionMultiplexer redis)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, long> _epochs = [];
+    private readonly Dictionary<(string Service, string Installation), long> _epochs = [];
     private readonly Dictionary<string, CallPlan> _plans = [];
     private readonly Dictionary<string, int> _calls = [];
     private readonly List<string> _log = [];
@@ -54,6 +54,9 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
     /// <summary>Answers a call with a refusal; null lets it pass.</summary>
     public Func<string, RpcException?> Refusal { get; set; } = _ => null;
 
+    /// <summary>What happens just before a method does its work for the first time.</summary>
+    public Dictionary<string, Action> Before { get; } = [];
+
     public List<Resource> Placements { get; } = [];
 
     public List<Resource> ClusterInstallations { get; } = [];
@@ -89,7 +92,7 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
     /// <summary>Serves one call: recorded, held, refused, done, its reply perhaps lost; then the installation is
     /// nudged if something began.</summary>
     public async Task<T> ServeAsync<T>(
-        string method, string installation, long? epoch, Func<(T Reply, bool Began)> work)
+        string method, string installation, CallEpoch? epoch, Func<(T Reply, bool Began)> work)
     {
         await _open.Task;
         bool isPlanned;
@@ -113,6 +116,11 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
         (T Reply, bool Began) done;
         lock (_gate)
         {
+            if (Before.Remove(method, out var first))
+            {
+                first();
+            }
+
             Fence(installation, epoch);
             done = work();
         }
@@ -173,21 +181,21 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
         await NudgeAsync(installation);
     }
 
-    private void Fence(string installation, long? epoch)
+    private void Fence(string installation, CallEpoch? epoch)
     {
         if (epoch is not { } given)
         {
             return;
         }
 
-        var highest = _epochs.GetValueOrDefault(installation);
-        if (given < highest)
+        var highest = _epochs.GetValueOrDefault((given.Service, installation));
+        if (given.Value < highest)
         {
-            throw Problem.Aborted(ErrorReason.EpochStale, $"Epoch {given} is older than {highest}.")
+            throw Problem.Aborted(ErrorReason.EpochStale, $"Epoch {given.Value} is older than {highest}.")
                 .ToRpcStatus().ToRpcException();
         }
 
-        _epochs[installation] = given;
+        _epochs[(given.Service, installation)] = given.Value;
     }
 
     private static RpcException Lost(string why) =>
@@ -199,6 +207,14 @@ internal sealed class OutsideWorld(IConnectionMultiplexer redis)
         open.SetResult();
         return open;
     }
+}
+
+/// <summary>The epoch that a call brings. Each service knows only those that it was told.</summary>
+internal readonly record struct CallEpoch(string Service, long Value)
+{
+    public static CallEpoch Cluster(long value) => new("cluster", value);
+
+    public static CallEpoch Databases(long value) => new("database-pool", value);
 }
 
 /// <summary>Which call of an installation goes wrong, counted from 1, and whether it had done its work
