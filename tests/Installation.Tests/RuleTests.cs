@@ -12,7 +12,7 @@ public sealed class RuleTests
 
     // The table only names the journeys' steps; drawing it runs none.
     private static readonly InstallationRules Rules = new(
-        new Creation(null!, null!, null!), new Update(null!), new Hibernation(null!),
+        new Creation(null!, null!, null!), new Update(null!, null!), new Hibernation(null!),
         new Deletion(null!, null!, null!, null!, null!));
 
     [Fact]

@@ -35,7 +35,7 @@ public sealed class UpdateStories
     }
 
     [Fact]
-    public async Task A_name_given_up_is_free_at_once_and_a_taken_one_changes_nothing()
+    public async Task A_taken_name_changes_nothing()
     {
         await using var system = await InstallationSystem.StartAsync();
         var acme = await system.StableAsync("acme");
@@ -43,9 +43,27 @@ public sealed class UpdateStories
         await Refused.With(
             "DNS_NAME_TAKEN", () => UpdateAsync(system, acme.Name, w => w.DnsNames.Add("other.localhost")));
         Assert.Equal("stable", (await system.GetAsync(acme.Name)).State);
+    }
 
+    [Fact]
+    public async Task A_name_given_up_is_free_once_the_cluster_does_not_serve_it_any_more()
+    {
+        await using var system = await InstallationSystem.StartAsync();
+        var acme = await system.StableAsync("acme");
+        (system.World.PodsSettle, system.World.ClusterFailure) = (false, "no pod becomes ready");
         await UpdateAsync(system, acme.Name, w => w.DnsNames.Add("acme2.localhost"));
+        await system.UntilWaitingAsync(acme.Name, "clusterInstallations/");
+        await Refused.With("DNS_NAME_TAKEN", () => system.CreateAsync("acme"));
+
+        await system.World.SettleAsync(acme.Name);
+        await system.UntilAsync(acme.Name, "update-failed");
+        await Refused.With("DNS_NAME_TAKEN", () => system.CreateAsync("acme"));
+
+        (system.World.PodsSettle, system.World.ClusterFailure) = (true, null);
+        await UpdateAsync(system, acme.Name, w => w.DnsNames.Add("acme3.localhost"));
+        await system.UntilAsync(acme.Name, "stable");
         await system.CreateAsync("acme");
+        await system.CreateAsync("acme2");
     }
 
     [Fact]

@@ -42,7 +42,8 @@ public sealed class InstallationStore(Database database, InstallationMessages me
         return await TakenAsync(connection, null, [.. hosts], id, ct);
     }
 
-    /// <summary>Makes these names the installation's, in place of those it had; all or none.</summary>
+    /// <summary>Makes its names the installation's own; all or none. Those that it gives up stay its own until its
+    /// cluster has let go of them: <see cref="LetGoOfNamesAsync"/>.</summary>
     /// <returns>The names that others have; when there are any the transaction must not be committed.</returns>
     public async Task<IReadOnlyList<string>> TakeNamesAsync(
         DatabaseTransaction transaction, Installation row, CancellationToken ct)
@@ -51,15 +52,19 @@ public sealed class InstallationStore(Database database, InstallationMessages me
         var hosts = row.DnsNames.Order(StringComparer.Ordinal).ToArray();
         var connection = transaction.Connection;
         await connection.ExecuteAsync(new CommandDefinition(
+            TakeSql, new { id = row.Id, hosts }, transaction.Transaction, cancellationToken: ct));
+        return await TakenAsync(connection, transaction.Transaction, hosts, row.Id, ct);
+    }
+
+    /// <summary>Lets others have the names that the installation gave up. Its cluster does not serve them any more: were
+    /// they free before, whoever takes one would share it with the workspace that had it.</summary>
+    public Task LetGoOfNamesAsync(DatabaseTransaction transaction, Installation row, CancellationToken ct) =>
+        transaction.Connection.ExecuteAsync(new CommandDefinition(
             """
             DELETE FROM installation_names
             WHERE installation_id = @id AND released_at IS NULL AND host <> ALL (@hosts)
             """,
-            new { id = row.Id, hosts }, transaction.Transaction, cancellationToken: ct));
-        await connection.ExecuteAsync(new CommandDefinition(
-            TakeSql, new { id = row.Id, hosts }, transaction.Transaction, cancellationToken: ct));
-        return await TakenAsync(connection, transaction.Transaction, hosts, row.Id, ct);
-    }
+            new { id = row.Id, hosts = row.DnsNames.ToArray() }, transaction.Transaction, cancellationToken: ct));
 
     /// <summary>Lets others have the names of a deleted installation; it can still be found by them.</summary>
     public Task ReleaseNamesAsync(DatabaseTransaction transaction, Installation row, CancellationToken ct) =>

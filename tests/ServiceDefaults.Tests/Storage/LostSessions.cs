@@ -5,8 +5,8 @@ using Xunit;
 
 namespace Cloud.ServiceDefaults.Tests.Storage;
 
-/// <summary>Sessions of which the driver says by no exception of its own that they are of no use any more. A driver that
-/// says it otherwise fails these tests, and what is made of it has to follow.</summary>
+/// <summary>Sessions of which the driver says by no exception of its own that they are of no use any more. A driver
+/// that says it otherwise fails these tests, and what is made of it has to follow.</summary>
 public sealed class LostSessions
 {
     private static CancellationToken Ct => Patience.Token;
