@@ -97,6 +97,11 @@ public sealed class ObjectCache<T>
             }
 
             writes.Add(write);
+            // A write that changes nothing is answered with this version, which the stream does not show again.
+            if (_entries.GetValueOrDefault(key)?.Item.Metadata.ResourceVersion is { } shown)
+            {
+                write.Seen.Add(shown);
+            }
         }
 
         return write;
@@ -220,7 +225,7 @@ public sealed class ObjectCache<T>
             _key = key;
         }
 
-        /// <summary>Versions that the stream showed since the write began.</summary>
+        /// <summary>The version that was shown when the write began, and those that the stream showed since.</summary>
         internal HashSet<string> Seen { get; } = [];
 
         /// <summary>Shows the server's answer in the cache, unless the stream was faster.</summary>

@@ -41,6 +41,21 @@ public sealed class ObjectCacheTests
     }
 
     [Fact]
+    public void A_write_that_changed_nothing_does_not_hold_the_stream_up()
+    {
+        _cache.Set(Item("2"));
+        using (var write = _cache.BeginWrite(Key))
+        {
+            _cache.Set(Item("3"));
+            write.Complete(Item("2"));
+        }
+
+        Assert.Equal("3", Shown());
+        _cache.Set(Item("4"));
+        Assert.Equal("4", Shown());
+    }
+
+    [Fact]
     public void The_removal_of_an_earlier_object_leaves_our_new_one()
     {
         _cache.Set(Item("1", "old"));
