@@ -113,7 +113,7 @@ public sealed partial class KubernetesApi
                 KubernetesErrorKind.Unreachable, "The watch outlived its time; its connection is taken for dead.",
                 inner: e);
         }
-        catch (Exception e) when (KubernetesApiException.From(e) is { } failure)
+        catch (Exception e) when (KubernetesApiException.From(e, cancellation) is { } failure)
         {
             throw failure;
         }

@@ -260,7 +260,8 @@ public sealed partial class KubernetesApi : IDisposable
                 KubernetesErrorKind.Unreachable,
                 $"{_client.BaseUri.Authority} did not answer within {timeout.TotalSeconds:0} s.", inner: e);
         }
-        catch (Exception e) when (e is not KubernetesApiException && KubernetesApiException.From(e) is { } failure)
+        catch (Exception e) when (
+            e is not KubernetesApiException && KubernetesApiException.From(e, cancellation) is { } failure)
         {
             throw failure;
         }

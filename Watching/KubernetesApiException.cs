@@ -104,7 +104,11 @@ public sealed class KubernetesApiException : Exception
     /// Classifies what a call can throw, including the generated client's own exception types. Null for what is not a
     /// failure of the API or the way to it (a bug, or cancellation): let that fly on.
     /// </summary>
-    public static KubernetesApiException? From(Exception error) => error switch
+    /// <param name="cancellation">
+    /// Of the caller. While it is not cancelled, a cancellation is the client's own limit of time, which it does not
+    /// always say.
+    /// </param>
+    public static KubernetesApiException? From(Exception error, CancellationToken cancellation) => error switch
     {
         KubernetesApiException known => known,
         HttpOperationException { Response: { } response } http => new KubernetesApiException(
@@ -114,7 +118,7 @@ public sealed class KubernetesApiException : Exception
         KubernetesException { Status: { } status } => FromStatus(status),
         HttpRequestException or IOException or AuthenticationException or TimeoutException =>
             new KubernetesApiException(KubernetesErrorKind.Unreachable, Innermost(error), inner: error),
-        TaskCanceledException { InnerException: TimeoutException } =>
+        OperationCanceledException when !cancellation.IsCancellationRequested =>
             new KubernetesApiException(KubernetesErrorKind.Unreachable, "The API server did not answer in time.",
                 inner: error),
         _ => null,

@@ -83,7 +83,30 @@ public sealed class KubernetesApiTests
             k8s.CoreV1OperationsExtensions.ReadNamespaceAsync(
                 api.Client.CoreV1, "n", cancellationToken: TestContext.Current.CancellationToken));
         Assert.Equal("/clusters/local-a/api/v1/namespaces/n", (await server.Next()).Path);
-        Assert.Equal(KubernetesErrorKind.NotFound, KubernetesApiException.From(thrown!)!.Kind);
+        Assert.Equal(
+            KubernetesErrorKind.NotFound,
+            KubernetesApiException.From(thrown!, TestContext.Current.CancellationToken)!.Kind);
+    }
+
+    [Fact]
+    public async Task A_generated_call_that_takes_too_long_is_unreachable_unless_its_caller_gave_it_up()
+    {
+        await using var server = await ScriptedServer.Start();
+        var time = new TaskCompletionSource();
+        server.Then(_ => time.Task);
+        using var api = server.Connect();
+        // As the client ends a call after its 100 s: by a token of its own that is linked to the caller's.
+        using var client = new CancellationTokenSource();
+        var call = k8s.VersionOperationsExtensions.GetCodeAsync(api.Client.Version, client.Token);
+        await server.Next();
+        await client.CancelAsync();
+        var thrown = await Record.ExceptionAsync(() => call);
+        time.SetResult();
+
+        Assert.Equal(
+            KubernetesErrorKind.Unreachable,
+            KubernetesApiException.From(thrown!, TestContext.Current.CancellationToken)!.Kind);
+        Assert.Null(KubernetesApiException.From(thrown!, client.Token));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Cloud.Providers;
+using Cloud.Watching;
 
 namespace Cloud.Clusters;
 
@@ -126,7 +127,11 @@ public sealed class ClusterWatches(
     {
         try
         {
-            await Task.WhenAll(watch.RunAsync(ct), observing.RunAsync(watch, ct), AnnounceAsync(watch, ct));
+            await Siblings.Run(
+                ct,
+                watch.RunAsync,
+                ending => observing.RunAsync(watch, ending),
+                ending => AnnounceAsync(watch, ending));
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {

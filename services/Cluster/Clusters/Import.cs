@@ -59,7 +59,7 @@ public sealed class Import(ClusterConnections connections, ClusterStore clusters
         {
             return (await api.Client.Version.GetCodeAsync(ct)).GitVersion;
         }
-        catch (Exception e) when (!ct.IsCancellationRequested && KubernetesApiException.From(e) is { } failure)
+        catch (Exception e) when (!ct.IsCancellationRequested && KubernetesApiException.From(e, ct) is { } failure)
         {
             throw failure;
         }

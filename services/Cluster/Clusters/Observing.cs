@@ -25,10 +25,14 @@ public sealed class Observing(
     /// worse.</summary>
     private static readonly TimeSpan AssertEvery = TimeSpan.FromSeconds(60);
 
+    /// <summary>Waits after failures in a row: a store that is away comes back, and what is shown of it is old.</summary>
+    private static readonly Watching.Backoff Retry = new(Settle, TimeSpan.FromSeconds(15));
+
     /// <summary>Follows one cluster until cancelled.</summary>
     public async Task RunAsync(ClusterWatch watch, CancellationToken ct)
     {
         Observation? written = null;
+        var failures = 0;
         var assertAt = database.Now + AssertEvery;
         while (true)
         {
@@ -43,13 +47,18 @@ public sealed class Observing(
                 var changed = await clusters.ObserveAsync(seen with { ObserveTime = database.Now }, ct);
                 written = seen;
                 if (changed) await TellAsync(row, seen, ct);
+                failures = 0;
             }
-            catch (Exception e) when (DatabaseTrouble.IsAway(e))
+            catch (Exception e) when (!e.IsStop(ct))
             {
-                log.LogWarning("Writing what is seen of {Cluster} later: {Reason}", watch.ClusterId, e.Message);
+                // Whatever it is, such as a deadlock or a row that a newer release wrote: nobody else follows it here.
+                failures++;
+                log.LogWarning(
+                    DatabaseTrouble.IsAway(e) ? null : e,
+                    "Writing what is seen of {Cluster} later: {Reason}", watch.ClusterId, e.Message);
                 watch.Seen.Raise();
             }
-            await Task.Delay(Settle, database.Time, ct);
+            await Task.Delay(failures == 0 ? Settle : Retry.After(failures), database.Time, ct);
         }
     }
 

@@ -96,13 +96,14 @@ public sealed class ClusterWatch
     /// <summary>The kind <c>Mattermost</c> is installed: its resources can be followed.</summary>
     public void FollowResources() => _provisioned.TrySetResult();
 
-    /// <summary>Runs until cancelled; throws only for a bug.</summary>
-    public Task RunAsync(CancellationToken ct) => Task.WhenAll(
-        _nodes.Run(ct),
-        AfterAsync(_nodes.WhenSynced(ct), _pods.Run, ct),
-        AfterAsync(_nodes.WhenSynced(ct), _namespaces.Run, ct),
-        AfterAsync(_nodes.WhenSynced(ct), _operator.Run, ct),
-        AfterAsync(_provisioned.Task.WaitAsync(ct), _resources.Run, ct));
+    /// <summary>Runs until cancelled; throws only for a bug, and no part runs any more then.</summary>
+    public Task RunAsync(CancellationToken ct) => Siblings.Run(
+        ct,
+        _nodes.Run,
+        ending => AfterAsync(_nodes.WhenSynced(ending), _pods.Run, ending),
+        ending => AfterAsync(_nodes.WhenSynced(ending), _namespaces.Run, ending),
+        ending => AfterAsync(_nodes.WhenSynced(ending), _operator.Run, ending),
+        ending => AfterAsync(_provisioned.Task.WaitAsync(ending), _resources.Run, ending));
 
     private static async Task AfterAsync(Task first, Func<CancellationToken, Task> run, CancellationToken ct)
     {

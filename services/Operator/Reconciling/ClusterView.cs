@@ -98,8 +98,9 @@ public sealed class ClusterView
     /// <summary>How each watch is doing.</summary>
     public IEnumerable<(string Kind, ReflectorStatus Status)> Statuses => _statuses.Select(s => s());
 
-    /// <summary>Keeps watching until cancelled.</summary>
-    public Task Run(CancellationToken cancellation) => Task.WhenAll(_runs.Select(r => r(cancellation)));
+    /// <summary>Keeps watching until cancelled; a watch that fails, which is a bug, ends the others and is
+    /// thrown.</summary>
+    public Task Run(CancellationToken cancellation) => Siblings.Run(cancellation, _runs);
 
     /// <summary>Waits until everything has been listed once.</summary>
     public Task WhenSynced(CancellationToken cancellation) => Task.WhenAll(_syncs.Select(s => s(cancellation)));

@@ -33,6 +33,70 @@ public sealed class ClusterWatchesTests
         await world.StableClusterAsync("large", Ct);
     }
 
+    [Fact]
+    public async Task A_write_that_fails_in_an_unforeseen_way_does_not_end_the_observing_of_a_cluster()
+    {
+        using var warned = new Warned("Writing what is seen of");
+        await using var world = new ClusterWorld
+        {
+            Configure = services => services.AddSingleton<ILoggerProvider>(warned),
+        };
+        await world.InitializeAsync();
+        var known = await world.StableClusterAsync("small", Ct);
+        await ExecuteAsync(
+            world,
+            """
+            CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql
+                AS $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END $$;
+            CREATE TRIGGER deadlock BEFORE UPDATE ON cluster_observations EXECUTE FUNCTION deadlock()
+            """);
+
+        var api = world.Cluster("small").Api;
+        var node = api.List("nodes").Single();
+        node["spec"]!["unschedulable"] = true;
+        api.Update("nodes", node, "somebody");
+        await warned.Once.WaitAsync(Patience.Token);
+
+        await ExecuteAsync(world, "DROP TRIGGER deadlock ON cluster_observations");
+        await world.ClusterSeenAsync(known.Name, Ct, c => c.Capacity.Nodes == 0);
+    }
+
+    [Fact]
+    public async Task A_watch_that_a_bug_ended_begins_anew()
+    {
+        using var lost = new Warned("Losing the watch of");
+        await using var world = new ClusterWorld
+        {
+            Configure = services => services.AddSingleton<ILoggerProvider>(lost),
+        };
+        await world.InitializeAsync();
+        var cluster = await world.StableClusterAsync("small", Ct);
+        var watches = world.Service.Services.GetRequiredService<ClusterWatches>();
+        var first = watches.Find(cluster.Name.Split('/')[1])!;
+        var bugs = 1;
+        watches.InstallationTouched += _ =>
+        {
+            if (Interlocked.Decrement(ref bugs) == 0) throw new InvalidOperationException("a bug");
+        };
+
+        var created = await world.CreateAsync(cluster.Name, Ct);
+        await lost.Once.WaitAsync(Patience.Token);
+
+        var nudges = world.Service.Services.GetRequiredService<INudges>();
+        while (watches.Find(first.ClusterId) is not { } next || next == first)
+        {
+            await nudges.SendAsync(new Nudge(ClusterWatches.Noun, first.ClusterId), Patience.Token);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Patience.Token);
+        }
+        await world.UntilAsync(created.Name, i => i.State == "stable", Ct);
+    }
+
+    private static async Task ExecuteAsync(ClusterWorld world, string sql)
+    {
+        await using var command = world.Service.Services.GetRequiredService<NpgsqlDataSource>().CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Patience.Token);
+    }
+
     private static async Task WriteStateAsync(ClusterWorld world, string cluster, string state)
     {
         await using var writing = world.Service.Services.GetRequiredService<NpgsqlDataSource>().CreateCommand(
@@ -54,7 +118,7 @@ public sealed class ClusterWatchesTests
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel == LogLevel.Warning;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
         public void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception,
