@@ -54,8 +54,10 @@ namespace Cloud.ServiceDefaults.Supervision;
 /// with the same waits; where not even that can be written, as PostgreSQL refusing. <i>Clock skew</i> between
 /// processes: rows become due early or late by as much, and a nudge is served twice, or, if who served it died, at the
 /// row's own time; nothing depends on it for safety. <i>Newer replicas</i> in a rolling upgrade: rows in states that
-/// this code does not know are left to them. <i>Stop</i>: no new turns, steps are cancelled and waited for, claims are
-/// given back and the rows nudged, so another replica goes on at once. <i>kill -9</i>: as a crash.</para>
+/// this code does not know are left to them. <i>Stop</i>: no new turns; steps are cancelled and waited for; a turn that
+/// is at another place, claiming or saving, finishes that, so that the result of a step that has ended is kept; claims
+/// are given back and the rows nudged, so another replica goes on at once. PostgreSQL has two seconds for it: what it
+/// does not take by then is left as by a crash, but for the lease and the nudge. <i>kill -9</i>: as a crash.</para>
 /// </summary>
 public sealed class Supervisor<TRow, TState> : BackgroundService
     where TRow : SupervisedRow<TState>

@@ -14,7 +14,9 @@ internal readonly record struct TurnEnd(
 
 /// <summary>
 /// One worker's turn with one row: lease, claim, then step after step while the row moves on, each saved with its event
-/// before the next begins. See <see cref="Supervisor{TRow,TState}"/> for what this guarantees.
+/// before the next begins. A stop or the loss of the lease cuts the step and nothing else: what is to be written of the
+/// turn, the result of a step that has ended as well as the claim that is given back, may still be for a moment. See
+/// <see cref="Supervisor{TRow,TState}"/> for what this guarantees.
 /// </summary>
 internal sealed class Turn<TRow, TState>(
     SupervisedStore<TRow, TState> store,
@@ -37,7 +39,7 @@ internal sealed class Turn<TRow, TState>(
     /// <summary>How long a step may take to notice that it was cancelled before its slot is given away.</summary>
     private static readonly TimeSpan AbandonAfter = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long giving a claim back may take when the turn itself was cancelled.</summary>
+    /// <summary>How long saving or giving a claim back may take when the turn itself was cancelled.</summary>
     private static readonly TimeSpan ReleaseWithin = TimeSpan.FromSeconds(2);
 
     /// <summary>This process, as claims name it.</summary>
@@ -58,52 +60,62 @@ internal sealed class Turn<TRow, TState>(
     /// <param name="enter">Asks for a bulkhead slot of the claimed row; a key that it answers has none left.</param>
     public async Task<TurnEnd> TakeAsync(WorkItem item, Func<TRow, string?> enter, CancellationToken stopping)
     {
-        TurnEnd end;
-        await using (var lease = await leases.TryTakeAsync($"{store.Noun}:{item.Id}", stopping))
+        var end = default(TurnEnd);
+        try
         {
-            if (lease is null)
+            end = await TakeWithLeaseAsync(item, enter, stopping);
+            return end;
+        }
+        finally
+        {
+            if (stopping.IsCancellationRequested && !end.HeldByOther)
             {
-                meter.LeaseRefused(store.Noun);
-                return new TurnEnd(HeldByOther: true);
+                // Only now, with the lease given back, can another process take over; also when something failed, as
+                // calls do that are cut. The nudge does not wait for anything.
+                await nudges.SendAsync(new Nudge(store.Noun, item.Id), default);
             }
-
-            end = await TakeAsync(item, enter, lease, stopping);
         }
-
-        if (stopping.IsCancellationRequested)
-        {
-            // Only now, with the lease given back, can another process take over. The nudge does not wait for anything.
-            await nudges.SendAsync(new Nudge(store.Noun, item.Id), default);
-        }
-
-        return end;
     }
 
-    private async Task<TurnEnd> TakeAsync(
-        WorkItem item, Func<TRow, string?> enter, Lease lease, CancellationToken stopping)
+    private async Task<TurnEnd> TakeWithLeaseAsync(
+        WorkItem item, Func<TRow, string?> enter, CancellationToken stopping)
+    {
+        await using var lease = await leases.TryTakeAsync($"{store.Noun}:{item.Id}", stopping);
+        if (lease is null)
+        {
+            meter.LeaseRefused(store.Noun);
+            return new TurnEnd(HeldByOther: true);
+        }
+
+        using var closing = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        using var closes = stopping.Register(() => closing.CancelAfter(ReleaseWithin));
+        return await TakeAsync(item, enter, lease, new Ends(stopping, closing.Token));
+    }
+
+    private async Task<TurnEnd> TakeAsync(WorkItem item, Func<TRow, string?> enter, Lease lease, Ends ends)
     {
         var claimedFor = lease.InRedis ? Leases.Expiry : _longestDeadline + AbandonAfter;
         var terms = new ClaimTerms(Worker, claimedFor, item.HeardAt, lease.InRedis);
-        var row = await store.ClaimAsync(item.Id, terms, stopping);
+        var row = await store.ClaimAsync(item.Id, terms, ends.Closing);
         if (row is null)
         {
             return item.HeardAt is { } heardAt
                 ? new TurnEnd(
-                    LookAt: await store.PullForwardAsync(item.Id, heardAt, NudgedRetry, stopping),
+                    LookAt: await store.PullForwardAsync(item.Id, heardAt, NudgedRetry, ends.Closing),
                     HeldByOther: !lease.InRedis)
                 : default;
         }
 
         if (enter(row) is { } fullKey)
         {
-            await store.ReleaseAsync(row, dueNow: true, stopping);
+            await store.ReleaseAsync(row, dueNow: true, ends.Closing);
             return new TurnEnd(Again: item with { HeardAt = null, Ranked = true, Key = fullKey });
         }
 
-        return await RunChainAsync(row, lease, claimedFor, stopping);
+        return await RunChainAsync(row, lease, claimedFor, ends);
     }
 
-    private async Task<TurnEnd> RunChainAsync(TRow row, Lease lease, TimeSpan claimedFor, CancellationToken stopping)
+    private async Task<TurnEnd> RunChainAsync(TRow row, Lease lease, TimeSpan claimedFor, Ends ends)
     {
         // What a step does besides its own row, here and in other services, the same request caused.
         RequestContext.Current.RequestId = row.CauseRequestId;
@@ -114,25 +126,25 @@ internal sealed class Turn<TRow, TState>(
             Transition<TRow> transition;
             try
             {
-                stopping.ThrowIfCancellationRequested();
+                ends.Stopping.ThrowIfCancellationRequested();
                 lease.Lost.ThrowIfCancellationRequested();
                 transition = rule.Step is null
                     ? Transitions<TRow, TState>.Settled(row)
-                    : await RunStepAsync(row, rule, lease, stopping);
+                    : await RunStepAsync(row, rule, lease, ends.Stopping);
             }
-            catch (OperationCanceledException) when (IsCut(lease, stopping))
+            catch (OperationCanceledException) when (IsCut(lease, ends.Stopping))
             {
-                return await GiveBackAsync(row, stopping);
+                return await GiveBackAsync(row, ends.Stopping);
             }
 
             targetFailed = transition.Failure is { TargetFailed: true };
-            var saved = await SaveAsync(row, rule, Continued(store.Stamped(row, transition), claimedFor), stopping);
+            var saved = await SaveAsync(row, rule, Continued(store.Stamped(row, transition), claimedFor), ends.Closing);
             if (saved is null)
             {
                 meter.SaveLost(store.Noun);
                 logger.LogInformation(
                     "Looking at {Noun} {Id} again: it was changed while its step ran", store.Noun, row.Id);
-                await store.ReleaseAsync(row, dueNow: false, stopping);
+                await store.ReleaseAsync(row, dueNow: false, ends.Closing);
                 return new TurnEnd(Again: Next(row), TargetFailed: targetFailed);
             }
 
@@ -165,16 +177,16 @@ internal sealed class Turn<TRow, TState>(
     /// failure.</summary>
     /// <returns>What was saved, from which alone the turn goes on; null when the row was changed meanwhile.</returns>
     private async Task<Transition<TRow>?> SaveAsync(
-        TRow row, Rule<TRow, TState> rule, Transition<TRow> transition, CancellationToken stopping)
+        TRow row, Rule<TRow, TState> rule, Transition<TRow> transition, CancellationToken closing)
     {
         try
         {
-            return await store.SaveAsync(row, transition, stopping) ? transition : null;
+            return await store.SaveAsync(row, transition, closing) ? transition : null;
         }
         catch (PostgresException e) when (!DatabaseTrouble.IsAway(e))
         {
             var refused = store.Stamped(row, Judge(row, rule, Failure.Of(e), e));
-            return await store.SaveAsync(row, refused, stopping) ? refused : null;
+            return await store.SaveAsync(row, refused, closing) ? refused : null;
         }
     }
 
@@ -345,6 +357,11 @@ internal sealed class Turn<TRow, TState>(
         logger.LogInformation("Cutting the step of {Noun} {Id}: its lease was lost", store.Noun, row.Id);
         return new TurnEnd(Again: Next(row));
     }
+
+    /// <summary>What ends a turn early.</summary>
+    /// <param name="Stopping">The process stops: no step goes on.</param>
+    /// <param name="Closing">Nothing is written any more: a moment after that.</param>
+    private readonly record struct Ends(CancellationToken Stopping, CancellationToken Closing);
 
     /// <summary>The rule's deadline passed while the step ran.</summary>
     private sealed class StepDeadlineException(Exception inner) : Exception(null, inner);
