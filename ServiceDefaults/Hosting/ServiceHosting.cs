@@ -151,6 +151,7 @@ public static class ServiceHosting
         services.AddSingleton<StorageMeter>();
         services.AddSingleton<WatchClients>();
         services.AddSingleton<WatchStreams>();
+        services.AddSingleton<UntoldParents>();
         services.AddHostedService<OutboxDelivery>();
         services.AddHostedService<Retention>();
         if (name != MetricsService)

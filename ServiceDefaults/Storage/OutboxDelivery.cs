@@ -10,8 +10,8 @@ namespace Cloud.ServiceDefaults.Storage;
 /// left behind; processes take turns on advisory locks in PostgreSQL, so no leader is elected and Redis is not needed.
 /// <para>Guarantees: sequences have no gaps; events of one resource keep their order; every committed event is
 /// delivered at least once, in the order of sequence, and taken in once (the receiver skips what it knows). Of an event
-/// whose writer died before it could say so, the parent is told here, so that what waits in another service waits for
-/// the feed and not for its timer.</para>
+/// whose writer died before it could say so, the parent is told here (<see cref="UntoldParents"/>), so that what waits
+/// in another service waits for the feed and not for its timer.</para>
 /// <para>A process that stops sends what is there when its work has ended. Crash after the commit, before the
 /// numbering or delivery: the other processes were told that a commit comes (<see cref="CommitHints"/>) and take the
 /// events along two seconds later; if that was lost with Redis, at the sweep. Crash after delivery, before the mark:
@@ -32,10 +32,6 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
 
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(30);
 
-    /// <summary>A writer that lives has told who waits for its event by then. For others the numbering tells them; a
-    /// writer that was slow has them told twice.</summary>
-    private static readonly TimeSpan ToldWithin = TimeSpan.FromSeconds(1);
-
     private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RetryLongest = TimeSpan.FromSeconds(30);
 
@@ -45,6 +41,7 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
     private readonly OutboxStore _outbox;
     private readonly OutboxSignal _signal;
     private readonly INudges _nudges;
+    private readonly UntoldParents _untold;
     private readonly IEventSink? _sink;
     private readonly SchemaGate _schema;
     private readonly ServiceIdentity _service;
@@ -59,6 +56,7 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         OutboxStore outbox,
         OutboxSignal signal,
         INudges nudges,
+        UntoldParents untold,
         SchemaGate schema,
         ServiceIdentity service,
         StorageMeter meter,
@@ -68,7 +66,7 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         ILogger<OutboxDelivery> logger,
         IEventSink? sink = null)
     {
-        (_outbox, _signal, _nudges, _sink, _schema) = (outbox, signal, nudges, sink, schema);
+        (_outbox, _signal, _nudges, _untold, _sink, _schema) = (outbox, signal, nudges, untold, sink, schema);
         (_service, _meter, _hints, _health, _time, _logger) = (service, meter, hints, health, time, logger);
         _numbered = new Pulse(time);
     }
@@ -99,6 +97,7 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         try
         {
             await NumberAllAsync(limit.Token);
+            await TellAsync(_untold.TakeThose(before: DateTimeOffset.MaxValue), limit.Token);
             await DeliverAllAsync(limit.Token);
         }
         catch (Exception e) when (
@@ -153,16 +152,18 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
         Numbered numbered;
         do
         {
-            numbered = await _outbox.NumberAsync(_time.GetUtcNow() - ToldWithin, ct);
+            numbered = await _outbox.NumberAsync(ct);
             foreach (var type in numbered.Types)
             {
                 await _nudges.SendAsync(new Nudge(ChangeFeed.NounOf(type), ""), ct);
             }
 
-            foreach (var parent in numbered.ParentsLeft)
+            foreach (var served in numbered.Served)
             {
-                await _nudges.SendAsync(Nudge.Of(parent), ct);
+                _untold.Keep(served);
             }
+
+            await TellAsync(_untold.TakeThose(before: _time.GetUtcNow() - UntoldParents.ToldWithin), ct);
 
             if (numbered.Count > 0)
             {
@@ -171,6 +172,14 @@ internal sealed class OutboxDelivery : BackgroundService, IHostedLifecycleServic
             }
         }
         while (numbered.Count == OutboxStore.NumberedAtOnceMax);
+    }
+
+    private async Task TellAsync(IReadOnlyList<Nudge> parents, CancellationToken ct)
+    {
+        foreach (var parent in parents)
+        {
+            await _nudges.SendAsync(parent, ct);
+        }
     }
 
     private async Task DeliverAllAsync(CancellationToken ct)

@@ -23,7 +23,7 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         )
         UPDATE outbox SET sequence = progress.before + unnumbered.n
         FROM unnumbered, progress WHERE outbox.position = unnumbered.position
-        RETURNING outbox.resource_type, CASE WHEN outbox.occurred_at < $2 THEN outbox.parent END
+        RETURNING outbox.resource_type, NULLIF(outbox.parent, outbox.resource), outbox.new_state, outbox.occurred_at
         """;
 
     private const string ReadSql =
@@ -84,15 +84,13 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
     /// <summary>Numbers what was committed since, in one round trip; processes take turns on a lock. Within a pass the
     /// order is that of writing, and what a pass does not see yet comes after all it saw; the rows of one resource are
     /// written one after the other, so their order is kept.</summary>
-    /// <param name="leftBefore">What happened before and has no number yet was left behind.</param>
     /// <returns>What was numbered.</returns>
-    public async Task<Numbered> NumberAsync(DateTimeOffset leftBefore, CancellationToken ct)
+    public async Task<Numbered> NumberAsync(CancellationToken ct)
     {
         await using var connection = await source.OpenConnectionAsync(ct);
         // One batch is one transaction, and each statement of it sees what was committed before that statement began.
         var number = new NpgsqlBatchCommand(NumberSql);
         number.Parameters.Add(new NpgsqlParameter<int> { TypedValue = NumberedAtOnceMax });
-        number.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = leftBefore });
         await using var batch = new NpgsqlBatch(connection)
         {
             BatchCommands = { new NpgsqlBatchCommand(NumberLockSql), number },
@@ -101,18 +99,18 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         await reader.NextResultAsync(ct);
         var count = 0;
         var types = new HashSet<string>(StringComparer.Ordinal);
-        var parents = new HashSet<string>(StringComparer.Ordinal);
+        var served = new List<ServedParent>();
         while (await reader.ReadAsync(ct))
         {
             count++;
             types.Add(reader.GetString(0));
             if (!await reader.IsDBNullAsync(1, ct))
             {
-                parents.Add(reader.GetString(1));
+                served.Add(await ReadServedAsync(reader, ct));
             }
         }
 
-        return new Numbered(count, types, parents);
+        return new Numbered(count, types, served);
     }
 
     /// <summary>Events after a sequence, in order.</summary>
@@ -199,6 +197,12 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
         return await command.ExecuteNonQueryAsync(ct);
     }
 
+    private static async Task<ServedParent> ReadServedAsync(NpgsqlDataReader reader, CancellationToken ct) => new(
+        reader.GetString(1),
+        reader.GetString(0),
+        await reader.IsDBNullAsync(2, ct) ? null : reader.GetString(2),
+        await reader.GetFieldValueAsync<DateTimeOffset>(3, ct));
+
     private async Task SetAsync(string sql, long through, CancellationToken ct)
     {
         await using var command = source.CreateCommand(sql);
@@ -209,8 +213,16 @@ internal sealed class OutboxStore(NpgsqlDataSource source)
 
 /// <summary>What was numbered at once.</summary>
 /// <param name="Types">Resource types of the events.</param>
-/// <param name="ParentsLeft">Parents of those that were left behind: nobody may have told them.</param>
-internal readonly record struct Numbered(int Count, IReadOnlySet<string> Types, IReadOnlySet<string> ParentsLeft);
+/// <param name="Served">Those of the events that are of something which serves another resource.</param>
+internal readonly record struct Numbered(
+    int Count, IReadOnlySet<string> Types, IReadOnlyList<ServedParent> Served);
+
+/// <summary>An event of something that serves another resource, its parent.</summary>
+/// <param name="Parent">Resource name of the parent.</param>
+/// <param name="ResourceType">Of what happened.</param>
+/// <param name="NewState">Its state after that.</param>
+internal readonly record struct ServedParent(
+    string Parent, string ResourceType, string? NewState, DateTimeOffset OccurredAt);
 
 /// <summary>How far the outbox is numbered, delivered and pruned, and of which history that is.</summary>
 internal readonly record struct OutboxProgress(

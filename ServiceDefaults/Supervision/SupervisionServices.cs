@@ -20,9 +20,18 @@ public static class SupervisionServices
         services.TryAddSingleton<SupervisedStore<TRow, TState>>(provider => provider.GetRequiredService<TStore>());
         services.TryAddSingleton<TRules>();
         services.TryAddSingleton<IRules<TRow, TState>>(provider => provider.GetRequiredService<TRules>());
+        services.AddSingleton(provider => new WorkingStates(
+            provider.GetRequiredService<TStore>().Noun,
+            StatesWithStep(provider.GetRequiredService<IRules<TRow, TState>>())));
         services.AddHostedService<Supervisor<TRow, TState>>();
         return services;
     }
+
+    /// <summary>The names of the states in which a row is worked on.</summary>
+    internal static IReadOnlyList<string> StatesWithStep<TRow, TState>(IRules<TRow, TState> rules)
+        where TRow : SupervisedRow<TState>
+        where TState : struct, Enum =>
+        [.. Enum.GetValues<TState>().Where(s => rules.For(s).Step is not null).Select(StateNames<TState>.Of)];
 
     /// <summary>What every supervisor shares. Part of AddServiceDefaults.</summary>
     internal static IServiceCollection AddSupervision(this IServiceCollection services)

@@ -117,8 +117,7 @@ public sealed class Supervisor<TRow, TState> : BackgroundService
     {
         (_store, _rules, _nudges, _schema, _time, _logger) = (store, rules, nudges, schema, time, logger);
         (_meter, _hints) = (meter, hints);
-        var working = Enum.GetValues<TState>().Where(state => rules.For(state).Step is not null);
-        _working = [.. working.Select(StateNames<TState>.Of)];
+        _working = SupervisionServices.StatesWithStep(rules);
         meter.Watch(new DueRows(store.Noun, _working, store.CountDueAsync, time, logger));
         _pause = new LoopPause(store.Noun, PauseFirst, PauseLongest, health, time, logger);
         _options = options.Value;

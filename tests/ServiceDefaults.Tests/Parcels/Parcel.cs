@@ -82,7 +82,9 @@ public sealed class ParcelStore(Database database)
     protected override ResourceEvent? EventFor(Parcel? before, Parcel after, ResourceEvent draft) =>
         draft with
         {
-            Parent = after.Depot is null ? null : $"depots/{after.Depot}", Snapshot = Shown(after).ToByteArray(),
+            Parent = after.Depot is null ? null : $"depots/{after.Depot}",
+            Snapshot = Shown(after).ToByteArray(),
+            Nudges = after.NextAttemptAt is null && after.Depot is not null ? [new Nudge("depot", after.Depot)] : [],
         };
 
     /// <summary>A parcel as clients see it: where it goes.</summary>

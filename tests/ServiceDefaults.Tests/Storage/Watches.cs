@@ -200,7 +200,7 @@ public sealed class Watches
         await depot.ExecuteAsync(
             $"INSERT INTO outbox ({Outbox.Columns}) SELECT {Outbox.Columns} FROM outbox, generate_series(1, 400)", Ct);
         var outbox = process.Services.GetRequiredService<OutboxStore>();
-        while ((await outbox.NumberAsync(default, Ct)).Count > 0)
+        while ((await outbox.NumberAsync(Ct)).Count > 0)
         {
             // A pass has an end.
         }
