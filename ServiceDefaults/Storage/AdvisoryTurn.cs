@@ -16,22 +16,31 @@ internal sealed class AdvisoryTurn : IAsyncDisposable
     private AdvisoryTurn(NpgsqlConnection connection, NpgsqlTransaction transaction) =>
         (_connection, _transaction) = (connection, transaction);
 
-    /// <summary>Waits for the turn, for as long as it takes.</summary>
+    /// <summary>Waits for the turn, for as long as it takes, but on no connection for longer than a statement may take:
+    /// from a server whose host is gone an answer never comes.</summary>
     public static async Task<AdvisoryTurn> TakeAsync(NpgsqlDataSource source, string name, CancellationToken ct)
     {
-        var connection = await source.OpenConnectionAsync(ct);
-        try
+        while (true)
         {
-            var transaction = await connection.BeginTransactionAsync(ct);
-            await using var command = new NpgsqlCommand(LockSql, connection, transaction) { CommandTimeout = 0 };
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = name });
-            await command.ExecuteNonQueryAsync(ct);
-            return new AdvisoryTurn(connection, transaction);
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
+            var connection = await source.OpenConnectionAsync(ct);
+            try
+            {
+                var transaction = await connection.BeginTransactionAsync(ct);
+                await using var command = new NpgsqlCommand(LockSql, connection, transaction);
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = name });
+                await command.ExecuteNonQueryAsync(ct);
+                return new AdvisoryTurn(connection, transaction);
+            }
+            catch (NpgsqlException e) when (e.InnerException is TimeoutException)
+            {
+                // Another has the turn, or the server is gone, which opening a connection then tells.
+                await connection.DisposeAsync();
+            }
+            catch
+            {
+                await connection.DisposeAsync();
+                throw;
+            }
         }
     }
 
