@@ -84,26 +84,6 @@ public static class ServiceHosting
         return app;
     }
 
-    /// <summary>PostgreSQL keeps the locks of a host that is gone, the outbox's among them, until it notices: here
-    /// within half a minute, by default in hours. Not in the startup options, which a pooler in between may
-    /// refuse.</summary>
-    private static void LetGoOfLostHosts(NpgsqlDataSourceBuilder source)
-    {
-        const string sql =
-            "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
-        source.UsePhysicalConnectionInitializer(
-            connection =>
-            {
-                using var command = new NpgsqlCommand(sql, connection);
-                command.ExecuteNonQuery();
-            },
-            async connection =>
-            {
-                await using var command = new NpgsqlCommand(sql, connection);
-                await command.ExecuteNonQueryAsync();
-            });
-    }
-
     private static void AddStorage(WebApplicationBuilder builder, string name)
     {
         builder.AddNpgsqlDataSource(
@@ -117,7 +97,7 @@ public static class ServiceHosting
                 source.ConnectionStringBuilder.NoResetOnClose = true;
                 // Only types that every PostgreSQL has are used, so that its catalog need not be read at the start.
                 source.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
-                LetGoOfLostHosts(source);
+                LostHosts.Notice(source);
             });
         var services = builder.Services;
         if (builder.Configuration.GetConnectionString(RedisConnection) is { Length: > 0 })

@@ -1,3 +1,4 @@
+using Cloud.ServiceDefaults.Hosting;
 using Npgsql;
 
 namespace Cloud.Providers;
@@ -26,19 +27,15 @@ internal sealed class DatabaseLock : IAsyncDisposable
 
     /// <summary>
     /// Tries once; null when another session has it. The session is told to notice within half a minute that this host
-    /// is gone, and so to let go of the lock; by default servers take hours. Not in the startup options, which a pooler
-    /// in between may refuse, and here each time, because a pooled session forgets it.
+    /// is gone, and so to let go of the lock; by default servers take hours. It is told each time, because a pooled
+    /// session forgets it.
     /// </summary>
     public static async Task<DatabaseLock?> TakeAsync(
         NpgsqlConnection connection, string databaseName, TimeProvider time, CancellationToken ct)
     {
         var name = $"cloud:{databaseName}";
         await using var command = new NpgsqlCommand(
-            """
-            SELECT pg_try_advisory_lock(hashtextextended($1, 0)), set_config('tcp_keepalives_idle', '10', false),
-                   set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)
-            """,
-            connection)
+            $"SELECT pg_try_advisory_lock(hashtextextended($1, 0)), {LostHosts.ServerNotices}", connection)
         {
             Parameters = { new() { Value = name } },
         };

@@ -1,3 +1,4 @@
+using Cloud.ServiceDefaults.Hosting;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
@@ -20,6 +21,25 @@ public sealed class Rows
         var source = process.Services.GetRequiredService<NpgsqlDataSource>();
         await using var command = source.CreateCommand(PostgresServer.SecondsUntilLostHostIsNoticed);
         Assert.InRange((long)(await command.ExecuteScalarAsync(Ct))!, 1, 30);
+    }
+
+    [Theory]
+    [InlineData("db.example.com", true)]
+    [InlineData("/run/postgresql", false)]
+    public void The_service_notices_a_server_whose_host_is_lost(string host, bool isFar)
+    {
+        var connections = new NpgsqlConnectionStringBuilder { Host = host };
+        LostHosts.ClientNotices(connections);
+        Assert.Equal(isFar, connections is { TcpKeepAlive: true, TcpKeepAliveTime: > 0, TcpKeepAliveInterval: > 0 });
+        Assert.Equal(isFar, connections.TcpKeepAliveTime > 0);
+    }
+
+    [Fact]
+    public async Task A_service_asks_for_it_on_its_own_connections()
+    {
+        await using var depot = await Depot.OpenAsync(Ct);
+        var process = await depot.StartAsync(Ct);
+        Assert.True(new NpgsqlConnectionStringBuilder(process.Database.Source.ConnectionString).TcpKeepAliveTime > 0);
     }
 
     [Fact]
