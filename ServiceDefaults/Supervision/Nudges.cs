@@ -107,16 +107,17 @@ public sealed class RedisNudges : INudges
                 Dispatch(noun, null);
                 return true;
             }
-            catch (RedisTimeoutException e) when (redis.IsConnected)
-            {
-                // Connected and slow: no reconnection will come that would try again. A nudge heard twice harms nobody.
-                _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is slow", noun);
-            }
             catch (Exception e) when (RedisTrouble.IsAway(e))
             {
+                _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is away or slow", noun);
                 _subscribed.TryRemove(noun, out _);
-                _logger.LogDebug(e, "Not hearing nudges of {Noun} yet: Redis is away", noun);
-                return true;
+                if (!redis.IsConnected || !_subscribed.TryAdd(noun, true))
+                {
+                    return true; // The reconnection tries again, or has begun to.
+                }
+
+                // Connected: slow, or back already, and then the reconnection found the noun taken. None will come that
+                // would try again. A nudge heard twice harms nobody.
             }
 
             await Task.Delay(ListenAgainAfter, _time);
