@@ -155,6 +155,8 @@ internal sealed class Turn<TRow, TState>(
             }
         }
 
+        // Without Redis the claim would keep the next turn out of it as well.
+        await store.ReleaseAsync(row, dueNow: true, ends.Closing);
         return new TurnEnd(Again: Next(row), TargetFailed: targetFailed);
     }
 
