@@ -15,6 +15,10 @@ public static class Migrations
 {
     private const string JournalTable = "schema_versions";
 
+    /// <summary>How long one statement may take: a large table takes its time, and what is cut off begins again from
+    /// nothing at the next try.</summary>
+    private static readonly TimeSpan StatementWithin = TimeSpan.FromHours(1);
+
     /// <summary>The one file of a service's <c>Migrations</c> folder that is documentation: the whole schema in one
     /// read.</summary>
     private const string SchemaDocument = ".schema.sql";
@@ -41,6 +45,7 @@ public static class Migrations
             .WithScripts([.. ScriptsOf(typeof(Migrations).Assembly, "shared"), .. ScriptsOf(service, "service")])
             .WithScriptNameComparer(new InOrderGiven())
             .WithTransactionPerScript()
+            .WithExecutionTimeout(StatementWithin)
             .WithVariablesDisabled()
             .LogTo(new NoUpgradeLog())
             .Build()

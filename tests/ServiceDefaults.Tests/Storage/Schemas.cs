@@ -26,4 +26,31 @@ public sealed class Schemas
         Assert.True(await counts.ReadAsync(Ct));
         Assert.Equal((4L, 4L), (counts.GetInt64(0), counts.GetInt64(1)));
     }
+
+    [Fact]
+    public async Task A_migration_may_take_longer_than_other_statements()
+    {
+        await using var slow = await PostgresServer.DatabaseAsync("slow", (_, _) => Task.CompletedTask, Ct);
+        await using var source = NpgsqlDataSource.Create(slow.ConnectionString + ";Command Timeout=1");
+        await using var rival = await slow.Source.OpenConnectionAsync(Ct);
+        await using var transaction = await rival.BeginTransactionAsync(Ct);
+        await using (var inTheWay = new NpgsqlCommand("CREATE TABLE outbox (position bigint)", rival, transaction))
+        {
+            await inTheWay.ExecuteNonQueryAsync(Ct);
+        }
+
+        var migrating = Migrations.RunAsync(source, Assembly.GetExecutingAssembly(), Ct);
+        await using var waited = slow.Source.CreateCommand(
+            """
+            SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+            AND clock_timestamp() - query_start > interval '1.5 s'
+            """);
+        while (!migrating.IsCompleted && (long)(await waited.ExecuteScalarAsync(Ct))! == 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
+        }
+
+        await transaction.RollbackAsync(Ct);
+        await migrating;
+    }
 }
