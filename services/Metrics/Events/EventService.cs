@@ -140,15 +140,10 @@ public sealed class EventService(
         while (true)
         {
             var grown = signal.NextAsync(ct);
-            var position = await store.PositionAsync(ct);
-            if (position.PrunedThrough > at)
+            var last = (await store.PositionAsync(ct)).LastSequence;
+            if (last > at)
             {
-                throw TooOld(position);
-            }
-
-            if (position.LastSequence > at)
-            {
-                at = await SendAsync(filter, at, position.LastSequence, send, ct);
+                at = await SendAsync(filter, at, last, send, ct);
                 continue;
             }
 
@@ -171,6 +166,13 @@ public sealed class EventService(
         CancellationToken ct)
     {
         var events = await store.ReadAsync(filter, at, last, EventsPerReadMax, ct);
+        // Asked for after the events: what was let go before they were read is told, and nothing is skipped in silence.
+        var position = await store.PositionAsync(ct);
+        if (position.PrunedThrough > at)
+        {
+            throw TooOld(position);
+        }
+
         foreach (var e in events)
         {
             await send(e, e.Sequence, ct);

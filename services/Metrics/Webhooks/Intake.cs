@@ -21,23 +21,24 @@ public sealed class Intake(EventStore events, DeliveryStore deliveries, QueueSto
     public async Task<bool> TakeInAsync(Webhook webhook, CancellationToken ct)
     {
         var progress = await deliveries.ProgressAsync(webhook.Id, ct);
-        var feed = await events.PositionAsync(ct);
         var isReplay = progress.ReplayAfter is not null;
         var from = progress.ReplayAfter ?? progress.Sequence;
-        var end = progress.ReplayThrough ?? feed.LastSequence;
+        var end = progress.ReplayThrough ?? (await events.PositionAsync(ct)).LastSequence;
         if (!isReplay && from >= end)
         {
             return false;
         }
 
-        if (from < feed.PrunedThrough && !isReplay)
+        var found = await events.ReadAsync(Everything, from, end, EventsMax, ct);
+        // Asked for after the events, so that nothing can have been let go unnoticed.
+        var kept = await events.PositionAsync(ct);
+        if (from < kept.PrunedThrough && !isReplay)
         {
             log.LogWarning(
                 "Leaving out events {From} to {Through} for {Webhook}: the feed no longer has them",
-                from + 1, feed.PrunedThrough, webhook.Name);
+                from + 1, kept.PrunedThrough, webhook.Name);
         }
 
-        var found = await events.ReadAsync(Everything, from, end, EventsMax, ct);
         var reached = found.Count == EventsMax ? found[^1].Sequence : end;
         await queue.AsWorkerAsync(
             webhook,

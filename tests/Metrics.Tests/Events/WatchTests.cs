@@ -1,6 +1,7 @@
 using Cloud.Events;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Xunit;
 using Proto = Cloud.Protos.Metrics.V1;
 
@@ -119,5 +120,44 @@ public sealed class PruningTests(FeedWorld world) : IClassFixture<FeedWorld>
         Assert.Equal([6, 7], kept.Events.Select(e => e.SourceSequence));
         Assert.Equal("RESUME_TOKEN_TOO_OLD", (await Refusal.OfAsync(FeedWorld.WatchAsync(
             world.Service, new() { ResumeToken = oldest.ResponseStream.Current.ResumeToken }, Ct))).Reason);
+    }
+}
+
+/// <summary>As above.</summary>
+public sealed class PruningMeanwhileTests(FeedWorld world) : IClassFixture<FeedWorld>
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Events_that_are_let_go_while_a_watch_reads_are_not_skipped_in_silence()
+    {
+        await world.AppendAsync("meanwhile", Ct, FeedWorld.Event(1), FeedWorld.Event(2), FeedWorld.Event(3));
+        var newest = (await world.Events.ListEventsAsync(new() { PageSize = 1 }, cancellationToken: Ct)).Events[0];
+        await using var source = NpgsqlDataSource.Create(world.Own.ConnectionString);
+        await using var pruning = await source.OpenConnectionAsync(Ct);
+        await using var transaction = await pruning.BeginTransactionAsync(Ct);
+        // The watch learns how far the feed goes, and its reading waits for the pruning.
+        await RunAsync(pruning, "LOCK TABLE events IN ACCESS EXCLUSIVE MODE");
+        using var watch = await FeedWorld.WatchAsync(
+            world.Service, new() { AfterSequence = newest.Sequence - 2 }, Ct);
+        await using var looking = source.CreateCommand(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted");
+        while (await looking.ExecuteScalarAsync(Ct) is 0L)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Ct);
+        }
+
+        await RunAsync(pruning, $"DELETE FROM events WHERE sequence < {newest.Sequence}");
+        await RunAsync(pruning, $"UPDATE feed SET pruned_through = {newest.Sequence - 1}");
+        await transaction.CommitAsync(Ct);
+
+        var refusal = await Refusal.OfAsync(watch.ResponseStream.MoveNext(Ct));
+        Assert.Equal((StatusCode.OutOfRange, "RESUME_TOKEN_TOO_OLD"), (refusal.Code, refusal.Reason));
+    }
+
+    private static async Task RunAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Ct);
     }
 }
