@@ -8,7 +8,10 @@ namespace Cloud.Cli;
 
 /// <summary>
 /// Asks for something and follows the workspace until it rests, a line for each state as it happens. The stream is
-/// opened before the request is made, so that no state can be missed; when it breaks it is resumed by its token.
+/// opened before the request is made, so that no state can be missed; when it breaks it is resumed by its token. Where
+/// the workspace stands is read anew after the request and whenever the stream says that it came to rest: a repeated
+/// request is answered as the first one was, however long ago the work ended, and what the stream tells may be older
+/// than the request.
 /// </summary>
 /// <param name="session">What it talks to.</param>
 /// <param name="patience">How long it follows.</param>
@@ -19,7 +22,7 @@ internal sealed class Progress(Session session, TimeSpan patience, bool untilDel
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
 
-    private string _lastState = string.Empty;
+    private string _toldState = string.Empty;
 
     /// <summary>Follows a workspace whose address is known already.</summary>
     /// <param name="dnsName">What the stream is filtered by.</param>
@@ -35,14 +38,21 @@ internal sealed class Progress(Session session, TimeSpan patience, bool untilDel
         {
             return await FollowAsync(dnsName, async token => asked = await ask(token), limit.Token);
         }
-        catch (Exception e) when (e is OperationCanceledException or RpcException && limit.IsCancellationRequested
-                                  && asked is not null)
+        catch (Exception e) when (
+            e is OperationCanceledException or RpcException && limit.IsCancellationRequested
+            && (asked is not null || !ct.IsCancellationRequested))
         {
-            Screen.Note($"Not waiting any longer; the work goes on. See it with: cloud watch {asked.Name}");
+            if (asked is not null)
+            {
+                Screen.Note($"Not waiting any longer; the work goes on. See it with: cloud watch {asked.Name}");
+            }
+
             throw ct.IsCancellationRequested
                 ? new OperationCanceledException(ct)
-                : new Refusal(ExitCode.TimedOut, $"It took longer than {patience.TotalSeconds:0} s (--timeout).",
-                    $"What it waits for: cloud why {asked.Name}");
+                : new Refusal(ExitCode.TimedOut, $"It took longer than {patience.TotalSeconds:0.###} s (--timeout).",
+                    asked is null
+                        ? "What was asked may still take effect; look how it stands before asking again."
+                        : $"What it waits for: cloud why {asked.Name}");
         }
     }
 
@@ -50,36 +60,64 @@ internal sealed class Progress(Session session, TimeSpan patience, bool untilDel
         string dnsName, Func<CancellationToken, Task<Installation>> ask, CancellationToken ct)
     {
         var request = new WatchInstallationsRequest { Filter = new() { DnsName = dnsName } };
+        var before = new Dictionary<string, Installation>(StringComparer.Ordinal);
         Installation? asked = null;
         while (true)
         {
             try
             {
+                if (asked is not null)
+                {
+                    var now = await session.Installations.GetInstallationAsync(
+                        new() { Name = asked.Name }, cancellationToken: ct);
+                    if (IsAtRest(now))
+                    {
+                        return now;
+                    }
+
+                    request = Following(now, request);
+                }
+
                 using var stream = session.Installations.WatchInstallations(request, cancellationToken: ct);
                 await foreach (var message in stream.ResponseStream.ReadAllAsync(ct))
                 {
                     request.ResumeToken = message.ResumeToken;
-                    if (asked is null && message.Kind is WatchKind.SnapshotEnd)
+                    if (asked is null && message.Kind is WatchKind.Snapshot)
+                    {
+                        before[message.Installation.Name] = message.Installation;
+                    }
+                    else if (asked is null)
                     {
                         asked = await ask(ct);
-                        if (IsAtRest(asked))
+                        if (before.TryGetValue(asked.Name, out var known) && !IsAtRest(known))
                         {
-                            return asked;
+                            Tell(known, string.Empty);
                         }
 
-                        Say(asked, string.Empty);
+                        break;
                     }
-                    else if (Moved(message, asked) && Ended(message))
+                    else if (message.Kind is WatchKind.SnapshotEnd || IsEnd(message, asked))
                     {
-                        return message.Installation;
+                        break;
                     }
                 }
             }
-            catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable && asked is not null)
+            catch (RpcException e) when (
+                asked is not null && e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded)
             {
                 await Task.Delay(Pause, TimeProvider.System, ct);
             }
         }
+    }
+
+    /// <summary>Goes on with the stream; with one by its new address when the request took away the one before.
+    /// </summary>
+    private static WatchInstallationsRequest Following(Installation now, WatchInstallationsRequest request)
+    {
+        var name = request.Filter.DnsName;
+        return now.DnsNames.Any(dns => dns == name || dns.StartsWith(name + ".", StringComparison.Ordinal))
+            ? request
+            : new() { Filter = new() { DnsName = now.DnsNames[0] } };
     }
 
     /// <summary>Whether a state is one in which nothing happens by itself, or only after a long time.</summary>
@@ -88,29 +126,29 @@ internal sealed class Progress(Session session, TimeSpan patience, bool untilDel
         || (installation.State is "deletion-pending" && !untilDeleted)
         || installation.State.EndsWith("-failed", StringComparison.Ordinal);
 
-    private static bool Moved(WatchInstallationsResponse message, Installation? asked) =>
-        asked is not null && message.Kind is WatchKind.Change && message.Installation.Name == asked.Name
-        && message.PreviousState != message.Installation.State && message.PreviousState.Length > 0;
-
-    private bool Ended(WatchInstallationsResponse message)
+    /// <summary>Tells what happened; answers whether it may be the end, which another look shows.</summary>
+    private bool IsEnd(WatchInstallationsResponse message, Installation asked)
     {
-        if (message.PreviousState != _lastState)
+        if (message.Installation?.Name != asked.Name)
         {
-            return false; // Older than what was asked for, or the change that the request itself made.
+            return false;
         }
 
-        Say(message.Installation, message.Reason);
+        Tell(message.Installation, message.Reason);
         return IsAtRest(message.Installation);
     }
 
-    private void Say(Installation installation, string reason)
+    private void Tell(Installation installation, string reason)
     {
-        _lastState = installation.State;
-        if (session.Format is OutputFormat.Json)
+        if (installation.State == _toldState)
         {
             return;
         }
 
-        Screen.Note($"{Words.Seconds(_clock.Elapsed)}  {installation.State,-34} {reason}".TrimEnd());
+        _toldState = installation.State;
+        if (session.Format is OutputFormat.Table)
+        {
+            Screen.Note($"{Words.Seconds(_clock.Elapsed)}  {installation.State,-34} {reason}".TrimEnd());
+        }
     }
 }
