@@ -12,6 +12,7 @@ internal static class ExitCode
     public const int Refused = 4;
     public const int Unavailable = 5;
     public const int TimedOut = 6;
+    public const int Faulty = 7;
     public const int Interrupted = 130;
 
     public static int Of(StatusCode code) => code switch

@@ -14,7 +14,8 @@ var root = new RootCommand("""
       cloud delete acme                      stop it and keep it a while; cancel-deletion takes that back
 
     Exit codes: 0 done, 1 it ended in a failed state, 2 wrong words or values, 3 no such thing, 4 not allowed in this
-    state or changed meanwhile, 5 the cloud does not answer or has no room, 6 it took longer than --timeout, 130 Ctrl+C.
+    state or changed meanwhile, 5 the cloud does not answer or has no room, 6 it took longer than --timeout, 7 a fault
+    of the program itself, 130 Ctrl+C.
     """);
 root.Options.Add(Session.Output);
 root.Options.Add(Session.Host);

@@ -37,9 +37,8 @@ public sealed class Session : IDisposable
 
     public Session(ParseResult parsed)
     {
-        _host = parsed.GetValue(Host) ?? "127.0.0.1";
-        var offset = Environment.GetEnvironmentVariable("CLOUD_PORT_OFFSET");
-        _offset = int.TryParse(offset, NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) ? number : 0;
+        _host = HostOf(parsed.GetValue(Host));
+        _offset = OffsetOf(Environment.GetEnvironmentVariable("CLOUD_PORT_OFFSET"));
         Format = parsed.GetValue(Output);
         _source = new CallInvokerSource(Channel);
     }
@@ -88,10 +87,33 @@ public sealed class Session : IDisposable
 
     public void Dispose() => _channels.ForEach(channel => channel.Dispose());
 
+    /// <summary>A name or an address, an IPv6 one with its brackets or without.</summary>
+    private static string HostOf(string? words) => words switch
+    {
+        null or "" => "127.0.0.1",
+        _ when Uri.CheckHostName(words) is not UriHostNameType.Unknown => words,
+        _ => throw new Refusal(
+            ExitCode.Usage, $"\"{words}\" is no host: --host or CLOUD_HOST takes a name or an address without a port."),
+    };
+
+    private static int OffsetOf(string? words)
+    {
+        if (string.IsNullOrEmpty(words))
+        {
+            return 0;
+        }
+
+        return int.TryParse(words, NumberStyles.Integer, CultureInfo.InvariantCulture, out var offset)
+            && offset is > -InstallationPort and <= ushort.MaxValue - MetricsPort
+                ? offset
+                : throw new Refusal(ExitCode.Usage, $"CLOUD_PORT_OFFSET is \"{words}\", which leads to no port.");
+    }
+
     private GrpcChannel Channel(int port)
     {
+        var address = new UriBuilder(Uri.UriSchemeHttp, _host, port + _offset).Uri;
         var channel = GrpcChannel.ForAddress(
-            $"http://{_host}:{port + _offset}", new GrpcChannelOptions { ServiceConfig = NormalRetries.Config() });
+            address, new GrpcChannelOptions { ServiceConfig = NormalRetries.Config() });
         _channels.Add(channel);
         return channel;
     }

@@ -53,17 +53,11 @@ internal static class ClusterCommands
         var command = new Command("import", "Take an existing cluster under management.") { name, file, context };
         command.Run(async (session, parsed, ct) =>
         {
-            var path = parsed.GetValue(file)!.FullName;
-            if (!File.Exists(path))
-            {
-                throw new Refusal(ExitCode.Usage, $"There is no file {path}.");
-            }
-
             var cluster = await session.Clusters.ImportClusterAsync(
                 new()
                 {
                     Cluster = new() { DisplayName = parsed.GetValue(name)!, AllowInstallations = true },
-                    Kubeconfig = await File.ReadAllTextAsync(path, ct),
+                    Kubeconfig = await GivenFile.ReadAsync(parsed.GetValue(file)!, ct),
                     Context = parsed.GetValue(context) ?? string.Empty,
                 },
                 cancellationToken: ct);

@@ -14,17 +14,11 @@ internal static class LifecycleCommands
         Description = "answer at once; the work goes on by itself",
     };
 
-    private static readonly Option<double> Timeout = new("--timeout")
+    private static readonly Option<double> Timeout = new Option<double>("--timeout")
     {
         Description = "seconds to follow the work before giving up on watching it",
         DefaultValueFactory = _ => 600,
-    };
-
-    /// <summary>Timers do not go much further.</summary>
-    private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(30);
-
-    /// <summary>Far beyond what the service allows, which says itself what that is.</summary>
-    private static readonly TimeSpan LongestPending = TimeSpan.FromDays(3650);
+    }.Above(0, Bounds.LongestTimeout.TotalSeconds);
 
     private static readonly Option<bool> Now = new("--now") { Description = "final at once; cannot be cancelled" };
 
@@ -157,7 +151,7 @@ internal static class LifecycleCommands
         var pending = new Option<double?>("--pending")
         {
             Description = "seconds that the deletion can still be cancelled (default: the service's setting)",
-        };
+        }.From(0, Bounds.LongestSpan.TotalSeconds);
         var command = Verb("delete", "Stop a workspace and delete it after a while; cancel-deletion takes it back.",
             (session, parsed, installation, token) =>
             {
@@ -170,7 +164,7 @@ internal static class LifecycleCommands
                 var seconds = parsed.GetValue(Now) ? 0 : parsed.GetValue(pending);
                 if (seconds is { } wait)
                 {
-                    request.PendingTime = Duration.FromTimeSpan(SecondsOf("--pending", wait, LongestPending));
+                    request.PendingTime = Duration.FromTimeSpan(TimeSpan.FromSeconds(wait));
                 }
 
                 return session.Installations.DeleteInstallationAsync(request, cancellationToken: token).ResponseAsync;
@@ -241,7 +235,7 @@ internal static class LifecycleCommands
             ? await ask(ct)
             : await new Progress(
                 session,
-                SecondsOf("--timeout", parsed.GetValue(Timeout), LongestTimeout),
+                TimeSpan.FromSeconds(parsed.GetValue(Timeout)),
                 untilDeleted: parsed.GetResult(Now) is not null && parsed.GetValue(Now)).RunAsync(dnsName, ask, ct);
         if (session.Format is OutputFormat.Json)
         {
@@ -262,12 +256,6 @@ internal static class LifecycleCommands
             $"{installation.DnsNames[0]} is {installation.State}: {installation.Progress?.LastError?.Message}",
             $"Look: cloud why {installation.Name}   Then: cloud retry {installation.Name}, or cloud delete");
     }
-
-    private static TimeSpan SecondsOf(string option, double seconds, TimeSpan longest) =>
-        seconds >= 0 && seconds <= longest.TotalSeconds
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new Refusal(
-                ExitCode.Usage, $"{option} takes 0 to {longest.TotalSeconds:0} seconds, not {seconds}.");
 
     private static string Ending(Installation installation) => installation.State switch
     {

@@ -29,7 +29,8 @@ internal static class SeedCommand
         var host = new Option<string>("--database-host") { DefaultValueFactory = _ => "127.0.0.1" };
         var port = new Option<int>("--database-port") { Required = true };
         var user = new Option<string>("--database-user") { Required = true };
-        var timeout = new Option<double>("--timeout") { Description = "seconds", DefaultValueFactory = _ => 90 };
+        var timeout = new Option<double>("--timeout") { Description = "seconds", DefaultValueFactory = _ => 90 }
+            .Above(0, Bounds.LongestTimeout.TotalSeconds);
         var command = new Command("seed", "Furnish a development world; ./cloud up does this.")
         {
             kubeconfig, contexts, host, port, user, timeout,
@@ -62,7 +63,7 @@ internal static class SeedCommand
     private static async Task ClustersAsync(
         Session session, FileInfo kubeconfig, string[] contexts, CancellationToken ct)
     {
-        var text = await File.ReadAllTextAsync(kubeconfig.FullName, ct);
+        var text = await GivenFile.ReadAsync(kubeconfig, ct);
         var known = await Patiently(() => ClusterCommands.AllAsync(session, showDeleted: true, ct), ct);
         foreach (var context in contexts.Where(context => known.TrueForAll(c => c.DisplayName != context)))
         {
@@ -170,10 +171,17 @@ internal static class SeedCommand
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, address);
             request.Headers.Host = new Uri(url).Authority;
-            using var answer = await client.SendAsync(request, ct);
-            if (answer.IsSuccessStatusCode)
+            try
             {
-                return;
+                using var answer = await client.SendAsync(request, ct);
+                if (answer.IsSuccessStatusCode)
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // The ingress may still be starting.
             }
 
             await Task.Delay(Pause, TimeProvider.System, ct);

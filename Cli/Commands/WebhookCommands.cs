@@ -221,7 +221,7 @@ internal static class WebhookCommands
         {
             Description = "how long the secrets before still sign too; 0 ends them at once",
             DefaultValueFactory = _ => 24,
-        };
+        }.From(0, Bounds.LongestSpan.TotalHours);
         var command = new Command("rotate", "Make a new secret, which is shown only now.")
         {
             name, overlap,

@@ -76,8 +76,14 @@ internal sealed class WorkspaceOptions
     private Dictionary<string, string> Pairs(ParseResult parsed)
     {
         var wrong = parsed.GetValue(_env)!.Where(text => text.IndexOf('=', StringComparison.Ordinal) < 1).ToList();
-        return wrong.Count == 0
-            ? parsed.GetValue(_env)!.Select(text => text.Split('=', 2)).ToDictionary(p => p[0], p => p[1])
-            : throw new Refusal(ExitCode.Usage, $"--env wants NAME=value, not: {string.Join(", ", wrong)}");
+        if (wrong.Count > 0)
+        {
+            throw new Refusal(ExitCode.Usage, $"--env wants NAME=value, not: {string.Join(", ", wrong)}");
+        }
+
+        var pairs = parsed.GetValue(_env)!.Select(text => text.Split('=', 2)).ToLookup(p => p[0], p => p[1]);
+        return pairs.FirstOrDefault(values => values.Count() > 1) is { } twice
+            ? throw new Refusal(ExitCode.Usage, $"--env gives {twice.Key} more than one value.")
+            : pairs.ToDictionary(values => values.Key, values => values.Single());
     }
 }

@@ -10,9 +10,9 @@ internal static class Errors
     public static void Run(this Command command, Func<Session, ParseResult, CancellationToken, Task<int>> work) =>
         command.SetAction(async (parsed, ct) =>
         {
-            using var session = new Session(parsed);
             try
             {
+                using var session = new Session(parsed);
                 return await work(session, parsed, ct);
             }
             catch (Refusal refusal)
@@ -33,6 +33,13 @@ internal static class Errors
             {
                 Explain(e, parsed.GetValue(Session.Trace));
                 return ExitCode.Of(e.StatusCode);
+            }
+            catch (Exception e)
+            {
+                // Nobody foresaw it. A person gets a sentence all the same, and who mends it the whole with --trace.
+                Screen.Problem($"This is a fault of the program itself: {OneLine(e.Message)} ({e.GetType().Name})");
+                Hint(parsed.GetValue(Session.Trace) ? e.ToString() : "--trace shows where it happened.");
+                return ExitCode.Faulty;
             }
         });
 
@@ -74,6 +81,8 @@ internal static class Errors
             Screen.Note(status.ToString());
         }
     }
+
+    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 
     private static void Hint(string? text)
     {

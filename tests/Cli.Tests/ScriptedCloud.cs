@@ -30,9 +30,9 @@ public sealed class ScriptedCloud : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        // Without TLS, HTTP/2 is spoken only where nothing else is.
         builder.WebHost.ConfigureKestrel(
-            kestrel => kestrel.ConfigureEndpointDefaults(listen => listen.Protocols = HttpProtocols.Http2));
+            kestrel => kestrel.ListenAnyIP(0, listen => listen.Protocols = HttpProtocols.Http2));
         builder.Logging.ClearProviders();
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(Workspaces);
@@ -44,16 +44,19 @@ public sealed class ScriptedCloud : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _app!.DisposeAsync();
 
     /// <summary>Runs the program against these workspaces.</summary>
-    public Task<Run> RunAsync(params IEnumerable<string> words) => RunAsync(
+    public Task<Run> RunAsync(params IEnumerable<string> words) => RunAtAsync(Port, words);
+
+    /// <summary>Runs the program against whatever listens on a port.</summary>
+    public static Task<Run> RunAtAsync(int port, params IEnumerable<string> words) => RunInAsync(
         new()
         {
             ["CLOUD_HOST"] = "127.0.0.1",
-            ["CLOUD_PORT_OFFSET"] = (Port - InstallationPort).ToString(CultureInfo.InvariantCulture),
+            ["CLOUD_PORT_OFFSET"] = (port - InstallationPort).ToString(CultureInfo.InvariantCulture),
         },
         words);
 
     /// <summary>Runs the program in an environment.</summary>
-    public static async Task<Run> RunAsync(Dictionary<string, string> environment, IEnumerable<string> words)
+    public static async Task<Run> RunInAsync(Dictionary<string, string> environment, IEnumerable<string> words)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "..", "..", "Cli", "debug", "cloud.dll");
         var start = new ProcessStartInfo("dotnet", ["exec", program, .. words])
