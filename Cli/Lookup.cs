@@ -10,7 +10,7 @@ internal static class Lookup
 
     /// <summary>
     /// By resource name, id, host name or its first label. A live workspace wins over deleted ones that had the name
-    /// before; of those the newest is meant.
+    /// before; of those the newest is meant. Of several live ones none is.
     /// </summary>
     public static async Task<Installation> InstallationAsync(Session session, string words, CancellationToken ct)
     {
@@ -19,9 +19,22 @@ internal static class Lookup
             return await session.Installations.GetInstallationAsync(new() { Name = words }, cancellationToken: ct);
         }
 
+        // The service takes an empty name for any, and a deletion would then mean the newest of all.
+        if (words.Trim().TrimEnd('.').Length == 0)
+        {
+            throw new Refusal(ExitCode.Usage, "The workspace has no name. Is a variable not set?");
+        }
+
         foreach (var showDeleted in new[] { false, true })
         {
             var found = await NamedAsync(session, words, showDeleted, ct);
+            if (found.Count > 1 && !showDeleted)
+            {
+                throw new Refusal(
+                    ExitCode.Usage,
+                    $"\"{words}\" may be {string.Join(" or ", found.Select(i => i.DnsNames[0]))}: say which.");
+            }
+
             if (found.Count > 0)
             {
                 return found[^1];

@@ -48,7 +48,12 @@ internal static class LifecycleCommands
         fields.AddTo(command);
         command.Run(async (session, parsed, ct) =>
         {
-            var words = parsed.GetValue(name)!.ToLowerInvariant();
+            var words = parsed.GetValue(name)!.Trim().ToLowerInvariant();
+            if (words.Trim('.').Length == 0)
+            {
+                throw new Refusal(ExitCode.Usage, "A workspace needs a name. Is a variable not set?");
+            }
+
             var wanted = new Installation
             {
                 OwnerId = parsed.GetValue(owner) ?? string.Empty,

@@ -12,6 +12,12 @@ internal static class Errors
         {
             try
             {
+                // A variable that is not set leaves such a word, and no word at all means everything.
+                if (parsed.Tokens.Any(token => token.Value.Length == 0))
+                {
+                    throw new Refusal(ExitCode.Usage, "One of the words is empty. Is a variable not set?");
+                }
+
                 using var session = new Session(parsed);
                 return await work(session, parsed, ct);
             }

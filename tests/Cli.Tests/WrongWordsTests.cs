@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Xunit;
 
 namespace Cloud.Cli.Tests;
@@ -43,6 +45,45 @@ public sealed class WrongWordsTests : IAsyncLifetime
     [InlineData("--env wants NAME=value", "create", "acme", "--env", "=2")]
     public async Task Values_that_cannot_be_are_refused_with_a_sentence(string sentence, params string[] words) =>
         Refused(await _cloud.RunAsync(words), Usage, sentence);
+
+    [Theory]
+    [InlineData("delete", "")]
+    [InlineData("delete", " ")]
+    [InlineData("hibernate", ".")]
+    [InlineData("create", "")]
+    [InlineData("create", " ")]
+    [InlineData("list", "--owner", "")]
+    public async Task An_empty_word_means_nothing_and_never_any_workspace(params string[] words)
+    {
+        _cloud.Workspaces.Has("acme.localhost", "stable");
+
+        Refused(await _cloud.RunAsync(words), Usage, "Is a variable not set?");
+
+        Assert.Empty(_cloud.Workspaces.Asked);
+    }
+
+    [Fact]
+    public async Task A_label_that_two_workspaces_have_is_no_name_of_either()
+    {
+        _cloud.Workspaces.Has("acme.localhost", "stable");
+        _cloud.Workspaces.Has("acme.example.com", "stable");
+
+        Refused(await _cloud.RunAsync("delete", "acme"), Usage, "may be acme.localhost or acme.example.com");
+
+        Assert.Empty(_cloud.Workspaces.Asked);
+    }
+
+    [Fact]
+    public async Task An_answer_that_does_not_come_within_the_timeout_is_said_to()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+
+        var run = await ScriptedCloud.RunAtAsync(
+            ((IPEndPoint)silent.LocalEndpoint).Port, "create", "acme", "--timeout", "0.2");
+
+        Refused(run, 6, "It took longer than 0.2 s");
+    }
 
     [Fact]
     public async Task A_file_that_may_not_be_read_is_said_to()
