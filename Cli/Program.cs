@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cloud.Cli;
 using Cloud.Cli.Commands;
+using Cloud.Cli.Output;
 
 var root = new RootCommand("""
     Cloud: one deployment, one database and one address for every customer.
@@ -29,5 +30,11 @@ foreach (var command in LifecycleCommands.All()
 }
 
 var parsed = root.Parse(args);
+if (args.Length > 0 && parsed.Errors.Count > 0)
+{
+    Errors.Tell(parsed);
+    return ExitCode.Usage;
+}
+
 var exitCode = await parsed.InvokeAsync();
 return parsed.Errors.Count > 0 ? ExitCode.Usage : exitCode;

@@ -32,6 +32,8 @@ internal static class EventCommands
             Description = "with --follow: from this sequence on (0: the oldest kept)",
         };
         var command = new Command("events", "What happened, oldest first.") { name, type, limit, follow, after };
+        command.Needs(after, follow);
+        command.Excludes(follow, limit);
         command.Run(async (session, parsed, ct) =>
         {
             var filter = new EventFilter { ResourceTypes = { parsed.GetValue(type)! } };

@@ -176,6 +176,7 @@ internal static class LifecycleCommands
             });
         command.Options.Add(pending);
         command.Options.Add(Now);
+        command.Excludes(Now, pending);
         return command;
     }
 

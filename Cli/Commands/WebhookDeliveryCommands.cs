@@ -92,6 +92,9 @@ internal static class WebhookDeliveryCommands
         {
             name, delivery, after, through, failed,
         };
+        command.Needs(through, after);
+        command.Excludes(after, delivery);
+        command.Excludes(failed, delivery);
         command.Run(async (session, parsed, ct) =>
         {
             var found = await WebhookCommands.FindAsync(session, parsed.GetValue(name)!, ct);

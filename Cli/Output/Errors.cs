@@ -49,6 +49,31 @@ internal static class Errors
             }
         });
 
+    /// <summary>Words that make no command; the help would push the sentence off the screen.</summary>
+    public static void Tell(ParseResult parsed)
+    {
+        // Of one wrong word everything after it is wrong too.
+        var errors = parsed.Errors.Select(error => Plain(error.Message)).Distinct();
+        var wrong = parsed.UnmatchedTokens is [var first, ..] ? [$"\"{first}\" is not known here."] : errors;
+        foreach (var message in wrong)
+        {
+            Screen.Problem(message);
+        }
+
+        var command = parsed.CommandResult.Command;
+        var path = command.Parents.OfType<Command>().Any(parent => parent is not RootCommand)
+            ? $"{command.Parents.First().Name} {command.Name}"
+            : command.Name;
+        Hint(command is RootCommand ? "See: cloud --help" : $"See: cloud {path} --help");
+    }
+
+    /// <summary>Without the names of types, which are for programmers.</summary>
+    private static string Plain(string message) => OneLine(message)
+        .Replace("expected type 'System.Int32'", "a whole number", StringComparison.Ordinal)
+        .Replace("expected type 'System.Int64'", "a whole number", StringComparison.Ordinal)
+        .Replace("expected type 'System.Double'", "a number", StringComparison.Ordinal)
+        .Replace($"expected type '{typeof(OutputFormat)}'", "a format", StringComparison.Ordinal);
+
     private static void Explain(RpcException error, bool everything)
     {
         var status = error.GetRpcStatus();

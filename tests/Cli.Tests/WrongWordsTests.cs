@@ -47,6 +47,21 @@ public sealed class WrongWordsTests : IAsyncLifetime
         Refused(await _cloud.RunAsync(words), Usage, sentence);
 
     [Theory]
+    [InlineData("\"frob\" is not known here", "frob")]
+    [InlineData("\"--limit\" is not known here", "list", "--limit", "-1")]
+    [InlineData("'update'", "update")]
+    [InlineData("a whole number", "events", "--limit", "many")]
+    [InlineData("--limit wants a number from 1 on", "events", "--limit", "-1")]
+    [InlineData("--now and --pending contradict", "delete", "acme", "--now", "--pending", "60")]
+    [InlineData("--after goes with --follow only", "events", "--after", "7")]
+    [InlineData("--follow and --limit contradict", "events", "--follow", "--limit", "7")]
+    [InlineData("--through goes with --after only", "webhooks", "redeliver", "a", "--through", "7", "--failed")]
+    [InlineData("--after and delivery contradict", "webhooks", "redeliver", "a", "17", "--after", "7")]
+    [InlineData("--failed and delivery contradict", "webhooks", "redeliver", "a", "17", "--failed")]
+    public async Task Words_that_do_not_go_together_are_refused_with_a_sentence(
+        string sentence, params string[] words) => Refused(await _cloud.RunAsync(words), Usage, sentence);
+
+    [Theory]
     [InlineData("delete", "")]
     [InlineData("delete", " ")]
     [InlineData("hibernate", ".")]
