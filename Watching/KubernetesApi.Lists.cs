@@ -75,8 +75,12 @@ public sealed partial class KubernetesApi
     /// has outlived <paramref name="duration"/>.
     /// </summary>
     /// <param name="duration">When the server shall end the watch.</param>
+    /// <param name="opened">
+    /// Called when the server has granted the watch, long before the first event as a rule. It may still say at once
+    /// that the version is too old.
+    /// </param>
     public async IAsyncEnumerable<WatchEvent<T>> Watch<T>(
-        ResourceKind<T> kind, Selection selection, string resourceVersion, TimeSpan duration,
+        ResourceKind<T> kind, Selection selection, string resourceVersion, TimeSpan duration, Action? opened,
         [EnumeratorCancellation] CancellationToken cancellation)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
@@ -90,6 +94,7 @@ public sealed partial class KubernetesApi
         using var answer = await Send(
             kind.Plural, HttpMethod.Get, path, null, HttpCompletionOption.ResponseHeadersRead, duration + WatchGrace,
             cancellation);
+        opened?.Invoke();
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(cancellation));
         while (await ReadLine(reader, either.Token, cancellation) is { } line)
         {

@@ -45,6 +45,8 @@ public sealed record ReflectorStatus(
 ///   the list keeps its last known form (or is missing), is logged and announced; the others are not held up.
 /// - The connection is cut, refused or silent beyond the watch's own end: back-off with jitter, then resumed; listed
 ///   again after some failures, because by then the version may be gone.
+/// - A server that grants everything and then breaks every watch at once, be it with "too old": the same back-off,
+///   because only a watch that brought something or lasted ends a row of failures.
 /// - The kind does not exist (404), rights are missing (401, 403), the server is overloaded (429, Retry-After): the
 ///   same back-off, never the end; <see cref="Status"/> says so, and the cache keeps what it last knew.
 /// </remarks>
@@ -60,6 +62,12 @@ public sealed class Reflector<T>
     private readonly Func<T, T> _trim;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
+    /// <summary>
+    /// Failures since a watch last worked, other than <see cref="ReflectorStatus.Failures"/>, which ends with any good
+    /// answer: a list that was read and a watch that was granted say nothing about how it goes on.
+    /// </summary>
+    private int _setbacks;
+
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="trim">
@@ -133,7 +141,7 @@ public sealed class Reflector<T>
             catch (StreamFailedException e)
             {
                 version = e.Error.Kind == KubernetesErrorKind.Gone
-                    || Status.Failures + 1 >= _options.FailuresBeforeRelist ? null : e.ResumeFrom;
+                    || _setbacks + 1 >= _options.FailuresBeforeRelist ? null : e.ResumeFrom;
                 await Fail(e.Error, cancellation);
             }
             catch (KubernetesApiException e)
@@ -193,35 +201,48 @@ public sealed class Reflector<T>
         var duration = _options.WatchDuration * (1 + Random.Shared.NextDouble());
 #pragma warning restore CA5394
         Watches++;
-        var stream = _api.Watch(_kind, _options.Selection, version, duration, cancellation)
+        long? granted = null;
+        var stream = _api.Watch(_kind, _options.Selection, version, duration, Granted, cancellation)
             .GetAsyncEnumerator(cancellation);
         await using (stream)
         {
-            while (await Next(stream, version))
+            while (await Next())
             {
                 var change = stream.Current;
                 Take(change);
                 version = change.ResourceVersion.Length > 0 ? change.ResourceVersion : version;
+                _setbacks = 0;
                 Succeed(synced: Status.Synced);
             }
         }
 
+        _setbacks = 0;
         Succeed(synced: Status.Synced);
         return version;
-    }
 
-    /// <summary>
-    /// Only the reading of the stream is guarded: an exception of a subscriber must not look like its failure.
-    /// </summary>
-    private static async Task<bool> Next(IAsyncEnumerator<WatchEvent<T>> stream, string version)
-    {
-        try
+        void Granted()
         {
-            return await stream.MoveNextAsync();
+            granted = _time.GetTimestamp();
+            // The server answers again; where nothing changes it may be minutes until there is more to hear of it.
+            Succeed(synced: Status.Synced);
         }
-        catch (KubernetesApiException e)
+
+        // Only the reading of the stream is guarded: an exception of a subscriber must not look like its failure.
+        async Task<bool> Next()
         {
-            throw new StreamFailedException(e, version);
+            try
+            {
+                return await stream.MoveNextAsync();
+            }
+            catch (KubernetesApiException e)
+            {
+                if (granted is { } since && _time.GetElapsedTime(since) > _options.Backoff.Longest)
+                {
+                    _setbacks = 0;
+                }
+
+                throw new StreamFailedException(e, version);
+            }
         }
     }
 
@@ -252,15 +273,16 @@ public sealed class Reflector<T>
     {
         var before = Status;
         Status = before with { Failures = before.Failures + 1, LastError = error };
+        _setbacks++;
         if (before.Failures == 0)
         {
             StatusChanged?.Invoke(Status);
         }
 
         // An expired version is ordinary, and listing is the answer to it; only a row of them is worth a wait.
-        var wait = error.Kind == KubernetesErrorKind.Gone && before.Failures == 0
+        var wait = error.Kind == KubernetesErrorKind.Gone && _setbacks == 1
             ? TimeSpan.Zero
-            : _options.Backoff.After(Status.Failures);
+            : _options.Backoff.After(_setbacks);
         wait = error.RetryAfter > wait ? error.RetryAfter.Value : wait;
         _log.Log(
             error.Kind == KubernetesErrorKind.Gone ? LogLevel.Information : LogLevel.Warning,

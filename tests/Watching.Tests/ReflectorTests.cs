@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 using k8s.Models;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using static Cloud.Watching.Tests.ScriptedServer;
 
@@ -56,7 +56,7 @@ public sealed class ReflectorTests
             .ThenList("20", null, ConfigMap("b", "2"), ConfigMap("c", "15")));
 
         await run.Sees("b=x", "c=x");
-        Assert.Equal(["+a", "+b", "+c", "-a"], run.Log);
+        Assert.Equal(["+a", "+b", "+c", "-a"], run.Changes);
     }
 
     [Fact]
@@ -111,6 +111,37 @@ public sealed class ReflectorTests
     }
 
     [Fact]
+    public async Task A_watch_that_is_granted_again_is_a_recovery_before_anything_happens_in_it()
+    {
+        var seen = new TaskCompletionSource();
+        await using var run = await Run.Start(s => s
+            .ThenList("10", null)
+            .ThenCutWatch(seen.Task)
+            .ThenOpenWatch());
+
+        seen.SetResult();
+        Assert.Equal("10", (await run.WatchAfter(1)).Query["resourceVersion"]);
+        await run.Recovered.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.Equal(1, run.Reflector.Lists);
+    }
+
+    [Fact]
+    public async Task A_server_that_grants_watches_only_to_call_their_version_too_old_is_asked_ever_more_slowly()
+    {
+        var tooOld = Event("ERROR", Status(410, "Expired", "too old resource version"));
+        await using var run = await Run.Start(s => s
+            .ThenList("10", null).ThenWatch(tooOld)
+            .ThenList("20", null).ThenWatch(tooOld)
+            .ThenList("30", null).ThenWatch(tooOld)
+            .ThenList("40", null).ThenOpenWatch());
+
+        Assert.Equal("40", (await run.WatchAfter(3)).Query["resourceVersion"]);
+        Assert.Equal(TimeSpan.Zero, run.Waits[0]);
+        Assert.True(run.Waits[1] > TimeSpan.Zero);
+        Assert.True(run.Waits[2] >= run.Waits[1]);
+    }
+
+    [Fact]
     public async Task A_server_that_ends_every_watch_at_once_is_asked_for_the_list_again()
     {
         await using var run = await Run.Start(s => s
@@ -160,21 +191,26 @@ public sealed class ReflectorTests
         await run.WatchAfter(0);
 
         time.Advance(TimeSpan.FromMinutes(9));
-        while (run.Reflector.Status.Failures == 0)
+        var next = run.Server.NextWatch();
+        while (!next.IsCompleted)
         {
-            await Task.Yield();
+            // The wait after the failure may begin before or after this.
+            time.Advance(TimeSpan.FromMilliseconds(10));
+            await Task.Delay(
+                TimeSpan.FromMilliseconds(10), TimeProvider.System, TestContext.Current.CancellationToken);
         }
 
-        time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal("11", (await run.Server.NextWatch()).Query["resourceVersion"]);
+        Assert.Equal("11", (await next).Query["resourceVersion"]);
+        await run.Recovered.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
     }
 
-    private sealed class Run : IAsyncDisposable
+    private sealed class Run : IAsyncDisposable, ILogger
     {
         private readonly CancellationTokenSource _stop =
             CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        private readonly Channel<bool> _changes = Channel.CreateUnbounded<bool>();
+        private readonly Channel<bool> _changed = Channel.CreateUnbounded<bool>();
         private readonly KubernetesApi _api;
+        private readonly TaskCompletionSource _recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private Task _running = Task.CompletedTask;
 
         private Run(ScriptedServer server, TimeProvider? time)
@@ -182,12 +218,12 @@ public sealed class ReflectorTests
             Server = server;
             _api = server.Connect(time);
             Reflector = new Reflector<V1ConfigMap>(
-                _api, ResourceKinds.ConfigMaps, Impatient, time ?? TimeProvider.System, NullLogger.Instance);
-            Reflector.StatusChanged += Statuses.Add;
+                _api, ResourceKinds.ConfigMaps, Impatient, time ?? TimeProvider.System, this);
+            Reflector.StatusChanged += Note;
             Reflector.Cache.Changed += change =>
             {
-                Log.Add((change.After is null ? "-" : change.Before is null ? "+" : "~") + change.Key.Name);
-                _changes.Writer.TryWrite(true);
+                Changes.Add((change.After is null ? "-" : change.Before is null ? "+" : "~") + change.Key.Name);
+                _changed.Writer.TryWrite(true);
             };
         }
 
@@ -195,9 +231,15 @@ public sealed class ReflectorTests
 
         public Reflector<V1ConfigMap> Reflector { get; }
 
-        public List<string> Log { get; } = [];
+        public List<string> Changes { get; } = [];
 
         public List<ReflectorStatus> Statuses { get; } = [];
+
+        /// <summary>Completes when a failure is over.</summary>
+        public Task Recovered => _recovered.Task;
+
+        /// <summary>How long it said that it waits after failures.</summary>
+        public List<TimeSpan> Waits { get; } = [];
 
         public static async Task<Run> Start(Action<ScriptedServer> script, TimeProvider? time = null)
         {
@@ -214,7 +256,7 @@ public sealed class ReflectorTests
             await Reflector.WhenSynced(_stop.Token);
             while (!Now().SequenceEqual(expected))
             {
-                await _changes.Reader.ReadAsync(_stop.Token);
+                await _changed.Reader.ReadAsync(_stop.Token);
             }
         }
 
@@ -236,6 +278,31 @@ public sealed class ReflectorTests
             _api.Dispose();
             await Server.DisposeAsync();
             _stop.Dispose();
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
+        {
+            if (state is IReadOnlyList<KeyValuePair<string, object?>> parts)
+            {
+                Waits.AddRange(parts.Where(part => part.Key == "Wait").Select(part => (TimeSpan)part.Value!));
+            }
+        }
+
+        private void Note(ReflectorStatus status)
+        {
+            if (status.Failures == 0 && Statuses is [.., { Failures: > 0 }])
+            {
+                _recovered.TrySetResult();
+            }
+
+            Statuses.Add(status);
         }
 
         private IEnumerable<string> Now() =>

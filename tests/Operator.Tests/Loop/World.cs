@@ -133,7 +133,8 @@ public sealed class World : IAsyncDisposable
                 return now;
             }
 
-            var watch = Api.Watch(kind, selection, page.ResourceVersion, TimeSpan.FromMinutes(1), Cancellation);
+            var watch = Api.Watch(
+                kind, selection, page.ResourceVersion, TimeSpan.FromMinutes(1), opened: null, Cancellation);
             await foreach (var change in watch)
             {
                 now = change.Kind == WatchEventKind.Deleted ? null : change.Object ?? now;
