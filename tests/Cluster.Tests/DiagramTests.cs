@@ -28,7 +28,7 @@ public sealed class DiagramTests
         "## States of a cluster installation\n",
         Diagram.Of(new ClusterInstallationRules(
             new Creation(null!, null!, null!),
-            new Update(null!, null!),
+            new Update(null!, null!, null!),
             new Cloud.ClusterInstallations.Deletion(null!, null!, null!, TimeProvider.System))));
 
     private static void AssertDrawn(string heading, string diagram)

@@ -26,6 +26,9 @@ public static class Manifests
     /// it.</summary>
     public const string SizeAnnotation = "cloud.mattermost.com/size";
 
+    /// <summary>On pods that were made anew for new credentials: uid of the Secret that holds them.</summary>
+    public const string CredentialsAnnotation = "cloud.mattermost.com/credentials";
+
     /// <summary>Keys of the database Secret, as the operator reads them.</summary>
     public const string ConnectionStringKey = "DB_CONNECTION_STRING";
     public const string DataSourceKey = "MM_SQLSETTINGS_DATASOURCE";
@@ -85,6 +88,22 @@ public static class Manifests
         {
             ["type"] = "Opaque", ["data"] = credentials,
         });
+
+    /// <summary>Change of the operator's Deployment that has its pods replaced by ones that read a new
+    /// Secret.</summary>
+    public static JsonObject PodsFor(string secretUid) => new()
+    {
+        ["spec"] = new JsonObject
+        {
+            ["template"] = new JsonObject
+            {
+                ["metadata"] = new JsonObject
+                {
+                    ["annotations"] = new JsonObject { [CredentialsAnnotation] = secretUid },
+                },
+            },
+        },
+    };
 
     /// <summary>
     /// Keeps one pod alive while nodes are drained; null where there is at most one, because a budget would then

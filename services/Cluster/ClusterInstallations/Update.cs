@@ -9,11 +9,17 @@ namespace Cloud.ClusterInstallations;
 /// reconciling (-> ready) -> stable: what is wanted is written if it is not yet, and the operator's report is followed
 /// until it says that the newest spec is done. The same path creates, updates, hibernates, wakes up and mends: an
 /// update, or a cluster that shows something else than what was wanted, begins at reconciling again.
+/// <para>What the operator reports as wrong may be something of ours that was removed, such as the database's Secret,
+/// and no watch of ours shows that: while there is an error everything is written again at each look, less and less
+/// often the longer it lasts.</para>
 /// </summary>
-public sealed class Update(ClusterStore clusters, WorkspaceObjects objects)
+public sealed class Update(ClusterStore clusters, WorkspaceObjects objects, TimeProvider time)
 {
     /// <summary>How long to wait for the operator without hearing from it; what it reports nudges.</summary>
     private static readonly TimeSpan OperatorWait = TimeSpan.FromSeconds(20);
+
+    /// <summary>The longest such wait when it reports an error: that is seldom ours to mend.</summary>
+    private static readonly TimeSpan ErrorWaitMax = TimeSpan.FromMinutes(5);
 
     /// <summary>reconciling, ready: write what is missing, then see what the operator says.</summary>
     public async Task<ClusterInstallationOutcome> FollowAsync(ClusterInstallation row, CancellationToken ct)
@@ -21,7 +27,7 @@ public sealed class Update(ClusterStore clusters, WorkspaceObjects objects)
         var cluster = await clusters.FindAsync(row.ClusterId, ct)
             ?? throw new InvalidOperationException($"{row.Name} refers to a cluster that was never imported.");
         var resource = await objects.FindAsync(cluster, row, ct);
-        if (resource is not null && IsWritten(row, resource)) return Judge(row, resource);
+        if (resource is not null && IsWritten(row, resource) && !NeedsMending(resource)) return Judge(row, resource);
 
         resource = await objects.EnsureAsync(cluster, row, ct);
         return resource is null
@@ -42,7 +48,10 @@ public sealed class Update(ClusterStore clusters, WorkspaceObjects objects)
     private static bool IsWritten(ClusterInstallation row, MattermostResource resource) =>
         row.AppliedGeneration == row.Generation && resource.Metadata.Uid == row.ResourceUid;
 
-    private static ClusterInstallationOutcome Judge(ClusterInstallation row, MattermostResource resource)
+    private static bool NeedsMending(MattermostResource resource) =>
+        !resource.IsStable && resource.Report().Error.Length > 0;
+
+    private ClusterInstallationOutcome Judge(ClusterInstallation row, MattermostResource resource)
     {
         var status = resource.Report();
         var seen = row with
@@ -51,14 +60,22 @@ public sealed class Update(ClusterStore clusters, WorkspaceObjects objects)
             ObservedGeneration = resource.IsCurrent ? row.AppliedGeneration : row.ObservedGeneration,
             ResourceGeneration = resource.Metadata.Generation ?? 0,
         };
+        var wait = NeedsMending(resource) ? ErrorWait(row) : OperatorWait;
         if (resource.IsStable) return Go(Stable, Done(row, status), seen);
         if (resource.IsCurrent && status.State == "ready")
             return row.State == Ready
-                ? Wait<ClusterInstallation, ClusterInstallationState>(Pods(row, status), OperatorWait, seen)
+                ? Wait<ClusterInstallation, ClusterInstallationState>(Pods(row, status), wait, seen)
                 : Go(Ready, Pods(row, status), seen);
         return row.State == Ready
             ? Go(Reconciling, Pending(row, resource), seen)
-            : Wait<ClusterInstallation, ClusterInstallationState>(Pending(row, resource), OperatorWait, seen);
+            : Wait<ClusterInstallation, ClusterInstallationState>(Pending(row, resource), wait, seen);
+    }
+
+    /// <summary>As long as it has lasted already, within bounds.</summary>
+    private TimeSpan ErrorWait(ClusterInstallation row)
+    {
+        var lasted = time.GetUtcNow() - row.StateSince;
+        return lasted < OperatorWait ? OperatorWait : lasted < ErrorWaitMax ? lasted : ErrorWaitMax;
     }
 
     private static string Done(ClusterInstallation row, OperatorStatus status) => row.Spec.Hibernated

@@ -88,7 +88,7 @@ public sealed class WorkspaceObjects(
         await Task.WhenAll(
             EnsureAsync(writes, look, Manifests.NetworkPolicy(row), ct),
             EnsureBudgetAsync(writes, look, row, ct),
-            EnsureDatabaseSecretAsync(writes, api, row, ct));
+            EnsureDatabaseSecretAsync(writes, api, row, isNew: ns is null, ct));
         var manifest = Manifests.Mattermost(row);
         var found = look is null ? null : await look.Find(MattermostResource.Resource, manifest.Key, ct);
         return await writes.WriteAsync(MattermostResource.Resource, manifest.Key, manifest.Document, found, ct);
@@ -120,9 +120,12 @@ public sealed class WorkspaceObjects(
     /// issued, which ends those before it, the empty Secret is marked with our epoch, and it is filled only as it was
     /// marked: if another worker was there in between, theirs may be the newer password, and ours goes nowhere. So a
     /// password that is in it is the last that was issued, wherever a worker was cut or paused.
+    /// <para>Pods that run got theirs from a Secret that somebody removed, and cannot connect with it any more. They
+    /// are replaced, one after the other. That is begun before the Secret is filled, so that whoever comes after a
+    /// worker that was cut begins it too; new pods wait until there is something in it.</para>
     /// </summary>
     private async Task EnsureDatabaseSecretAsync(
-        FencedWrites writes, KubernetesApi api, ClusterInstallation row, CancellationToken ct)
+        FencedWrites writes, KubernetesApi api, ClusterInstallation row, bool isNew, CancellationToken ct)
     {
         var key = new ObjectKey(row.Namespace, Manifests.DatabaseSecretName(row));
         var found = await api.Find(ResourceKinds.Secrets, key, ct);
@@ -130,8 +133,24 @@ public sealed class WorkspaceObjects(
 
         var marked = await WriteAsync(writes, Manifests.EmptyDatabaseSecret(row), found, ct);
         var issued = await credentials.IssueAsync(row, ct);
+        if (!isNew) await ReplacePodsAsync(api, row, marked.Metadata.Uid, ct);
         var filled = Manifests.DatabaseSecret(row, issued.ConnectionString, issued.DataSource);
         await WriteAsync(writes, filled, marked, ct);
+    }
+
+    private static async Task ReplacePodsAsync(
+        KubernetesApi api, ClusterInstallation row, string secretUid, CancellationToken ct)
+    {
+        try
+        {
+            await api.MergePatch(
+                ResourceKinds.Deployments, ResourceKey(row), Manifests.PodsFor(secretUid), Manifests.FieldManager,
+                subresource: null, ct);
+        }
+        catch (KubernetesApiException e) when (e.Kind == KubernetesErrorKind.NotFound)
+        {
+            // There are none yet.
+        }
     }
 
     private static bool HasCredentials(V1Secret? secret) =>

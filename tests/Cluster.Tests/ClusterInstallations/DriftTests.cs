@@ -67,6 +67,52 @@ public sealed class DriftTests(ClusterWorld world) : IClassFixture<ClusterWorld>
     }
 
     [Fact]
+    public async Task A_Secret_deleted_by_hand_is_made_again_and_pods_get_the_new_credentials()
+    {
+        var made = await StableAsync();
+        var secret = $"{made.ResourceName}-database";
+        var reporter = world.Operator("large");
+        Api.Create("deployments.apps", JsonNode.Parse(
+            $$$"""
+            {"apiVersion": "apps/v1", "kind": "Deployment",
+             "metadata": {"name": "{{{made.ResourceName}}}", "namespace": "{{{made.Namespace}}}"},
+             "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "mattermost"} },
+                      "template": {"metadata": {"labels": {"app": "mattermost"} },
+                                   "spec": {"containers": [{"name": "mattermost", "image": "i"}]} } } }
+            """)!.AsObject(), "mattermost-operator");
+
+        var states = await StatesDuringAsync(made, () =>
+        {
+            Api.Delete("secrets", made.Namespace, secret);
+            reporter.Error = $"Secret '{secret}' does not exist.";
+            reporter.Hold();
+            var resource = Api.Get(ClusterWorld.Resources, made.Namespace, made.ResourceName)!;
+            resource["metadata"]!["annotations"]!["touched"] = "yes";
+            Api.Update(ClusterWorld.Resources, resource, "somebody");
+            _ = ReleaseOnceFilledAsync();
+        });
+
+        Assert.Equal(["reconciling", "stable"], states);
+        var filled = Api.Get("secrets", made.Namespace, secret)!;
+        var issued = world.Desk.Issued[made.Spec.LogicalDatabase];
+        Assert.Equal(2, issued.Count);
+        Assert.Contains(issued.Last(), Encoding.UTF8.GetString(Convert.FromBase64String(
+            filled["data"]!["DB_CONNECTION_STRING"]!.GetValue<string>())), StringComparison.Ordinal);
+        var pods = Api.Get("deployments.apps", made.Namespace, made.ResourceName)!["spec"]!["template"]!["metadata"]!;
+        Assert.Equal(
+            filled["metadata"]!["uid"]!.GetValue<string>(),
+            pods["annotations"]![Manifests.CredentialsAnnotation]!.GetValue<string>());
+
+        async Task ReleaseOnceFilledAsync()
+        {
+            while (Api.Get("secrets", made.Namespace, secret)?["data"]?["DB_CONNECTION_STRING"] is null)
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Patience.Token);
+            reporter.Error = "";
+            reporter.Release();
+        }
+    }
+
+    [Fact]
     public async Task What_was_removed_while_nobody_watched_is_found()
     {
         await using var own = await ClusterWorld.OfAsync(world.Simulated[0]);
