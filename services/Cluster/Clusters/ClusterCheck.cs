@@ -10,16 +10,21 @@ public sealed class ClusterCheck(ClusterWatches watches) : IHealthCheck
     public Task<HealthCheckResult> CheckHealthAsync(
         HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var all = watches.All;
-        var silent = all.Where(watch => watch.Status.Failures > 0).ToList();
+        var (all, unwatchable) = (watches.All, watches.Unwatchable);
+        var count = all.Count + unwatchable.Count;
+        List<string> silent =
+        [
+            .. unwatchable.Select(cluster => Words(cluster.DisplayName, cluster.Why)),
+            .. all.Where(watch => watch.Status.Failures > 0).Select(watch => Words(
+                watch.DisplayName, watch.Status.LastError?.Message ?? "no answer")),
+        ];
         return Task.FromResult(silent.Count == 0
-            ? HealthCheckResult.Healthy($"{all.Count} of {all.Count} clusters answer.")
+            ? HealthCheckResult.Healthy($"{count} of {count} clusters answer.")
             : HealthCheckResult.Degraded(
-                $"{all.Count - silent.Count} of {all.Count} clusters answer. These do not: "
-                + string.Join("; ", silent.Take(NamedMax).Select(Words))
+                $"{count - silent.Count} of {count} clusters answer. These do not: "
+                + string.Join("; ", silent.Take(NamedMax))
                 + (silent.Count > NamedMax ? $"; and {silent.Count - NamedMax} more" : "")));
     }
 
-    private static string Words(Providers.ClusterWatch watch) =>
-        $"{watch.DisplayName} ({watch.Status.LastError?.Message ?? "no answer"})";
+    private static string Words(string cluster, string why) => $"{cluster} ({why})";
 }

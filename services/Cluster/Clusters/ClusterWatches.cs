@@ -11,8 +11,9 @@ namespace Cloud.Clusters;
 /// caches. Writing is restrained: a view is written when it changed, and once a minute if the row says
 /// something else, so that replicas that see the same write once.</para>
 /// <para>Failures. A cluster that is silent: its own tasks retry; the row says so after the first failure. A kubeconfig
-/// that changed: its watch is replaced. PostgreSQL away, or a row that a newer release wrote: tried again at the next
-/// look. A lost nudge: the look every half minute finds new and changed clusters.</para>
+/// that changed: its watch is replaced. One that cannot be decrypted: the row says that the cluster is not reachable.
+/// PostgreSQL away, or a row that a newer release wrote: tried again at the next look. A lost nudge: the look every
+/// half minute finds new and changed clusters.</para>
 /// </summary>
 public sealed class ClusterWatches(
     ClusterStore clusters,
@@ -42,6 +43,9 @@ public sealed class ClusterWatches(
 
     /// <summary>What a cluster holds; null when it is not watched (yet).</summary>
     public ClusterWatch? Find(string clusterId) => _watched.GetValueOrDefault(clusterId)?.Watch;
+
+    /// <summary>Clusters that have no watch because none can be begun, and why.</summary>
+    public IReadOnlyList<Unwatchable> Unwatchable { get; private set; } = [];
 
     /// <summary>All watches that run.</summary>
     public IReadOnlyList<ClusterWatch> All => [.. _watched.Values.Select(w => w.Watch)];
@@ -82,7 +86,13 @@ public sealed class ClusterWatches(
                 await EndAsync(gone);
                 connections.Forget(gone);
             }
-            foreach (var cluster in live) await KeepAsync(cluster, stopping);
+            var unwatchable = new List<Unwatchable>();
+            foreach (var cluster in live)
+            {
+                if (await KeepAsync(cluster, stopping) is { } why)
+                    unwatchable.Add(new Unwatchable(cluster.DisplayName, why));
+            }
+            Unwatchable = unwatchable;
         }
         catch (Exception e) when (!e.IsStop(stopping))
         {
@@ -92,7 +102,8 @@ public sealed class ClusterWatches(
         }
     }
 
-    private async Task KeepAsync(Cluster cluster, CancellationToken stopping)
+    /// <returns>Why it cannot be watched; null when it is.</returns>
+    private async Task<string?> KeepAsync(Cluster cluster, CancellationToken stopping)
     {
         if (_watched.TryGetValue(cluster.Id, out var watched)
             && (watched.Watch.Revision != cluster.KubeconfigRevision || watched.Running.IsCompleted))
@@ -107,10 +118,12 @@ public sealed class ClusterWatches(
         catch (StepException e)
         {
             _log.LogError("Not watching {Cluster}: {Code}: {Message}", cluster.DisplayName, e.Code, e.Message);
-            return;
+            await observing.GiveUpAsync(cluster.Id, e.Message.TrimEnd('.'), stopping);
+            return e.Message;
         }
         if (cluster.ProvisionTime is not null) watched.Watch.FollowResources();
         if (cluster.State == ClusterState.Stable) await MendAsync(cluster, watched.Watch, stopping);
+        return null;
     }
 
     private Watched Begin(Cluster cluster, CancellationToken stopping)
@@ -176,3 +189,6 @@ public sealed class ClusterWatches(
 
     private sealed record Watched(ClusterWatch Watch, CancellationTokenSource Ending, Task Running);
 }
+
+/// <summary>A cluster that cannot be watched.</summary>
+public readonly record struct Unwatchable(string DisplayName, string Why);

@@ -62,6 +62,17 @@ public sealed class Observing(
         }
     }
 
+    /// <summary>Notes that a cluster cannot be followed: nobody may count on what was seen of it before.</summary>
+    public async Task GiveUpAsync(string clusterId, string why, CancellationToken ct)
+    {
+        var row = await clusters.ObservationAsync(clusterId, ct);
+        var seen = row with
+        {
+            ClusterId = clusterId, ObserveTime = database.Now, Reachable = false, UnreachableReason = why,
+        };
+        if (await clusters.ObserveAsync(seen, ct)) await TellAsync(row, seen, ct);
+    }
+
     /// <summary>What is seen now; null while nothing is known yet.</summary>
     private async Task<Observation?> LookAsync(ClusterWatch watch, Observation before, CancellationToken ct)
     {

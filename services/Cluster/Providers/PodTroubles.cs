@@ -26,9 +26,9 @@ public sealed class PodTroubles(ClusterConnections connections, TimeProvider tim
                 ResourceKinds.Pods, new Selection(ns), KubernetesApi.PageSize, continuation: null, either.Token);
             return [.. page.Items.Select(TroubleOf).OfType<PodTrouble>().Take(ShownMax)];
         }
-        catch (KubernetesApiException)
+        catch (Exception e) when (e is KubernetesApiException or StepException)
         {
-            return null;
+            return null; // The latter when its kubeconfig cannot be used.
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {

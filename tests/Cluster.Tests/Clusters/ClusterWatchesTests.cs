@@ -1,8 +1,11 @@
 using Cloud.Clusters;
+using Cloud.Providers;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
+using Cloud.Simulator.ApiServers;
 using Cloud.TestHost;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Xunit;
@@ -89,6 +92,36 @@ public sealed class ClusterWatchesTests
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Patience.Token);
         }
         await world.UntilAsync(created.Name, i => i.State == "stable", Ct);
+    }
+
+    [Fact]
+    public async Task A_cluster_whose_kubeconfig_cannot_be_decrypted_is_not_reachable_until_it_is_given_again()
+    {
+        await using var world = await ClusterWorld.OfAsync(
+            new ClusterSettings { Name = "small", Nodes = 1, PodStartDelay = TimeSpan.FromMilliseconds(20) });
+        var known = await world.StableClusterAsync("small", Ct);
+        var services = world.Service.Services;
+
+        // As after a restart with other keys.
+        await ExecuteAsync(
+            world,
+            "UPDATE clusters SET encrypted_kubeconfig = '\\x00', kubeconfig_revision = kubeconfig_revision + 1");
+        await services.GetRequiredService<INudges>()
+            .SendAsync(new Nudge(ClusterWatches.Noun, "any"), Patience.Token);
+        var seen = await world.ClusterSeenAsync(known.Name, Patience.Token, c => !c.Reachable);
+
+        Assert.Contains("The stored kubeconfig", seen.UnreachableReason, StringComparison.Ordinal);
+        var health = await new ClusterCheck(services.GetRequiredService<ClusterWatches>())
+            .CheckHealthAsync(new HealthCheckContext(), Ct);
+        Assert.Equal(HealthStatus.Degraded, health.Status);
+        Assert.StartsWith("0 of 1 clusters answer.", health.Description, StringComparison.Ordinal);
+        var row = await services.GetRequiredService<ClusterStore>().FindAsync(known.Name.Split('/')[1], Ct);
+        Assert.Null(await services.GetRequiredService<PodTroubles>().FindAsync(row!, "any", Ct));
+
+        await world.Clusters.UpdateClusterAsync(
+            new() { Cluster = new() { Name = known.Name }, Kubeconfig = world.Kubeconfig("small") },
+            cancellationToken: Ct);
+        await world.ClusterSeenAsync(known.Name, Patience.Token, c => c.Reachable);
     }
 
     private static async Task ExecuteAsync(ClusterWorld world, string sql)
