@@ -1,3 +1,6 @@
+using Cloud.Operator.Manifests;
+using Cloud.Operator.Mattermosts;
+
 namespace Cloud.Operator;
 
 /// <summary>Settings of the operator; names and defaults are those of the manifests that run it today.</summary>
@@ -25,4 +28,29 @@ public sealed record OperatorOptions
     /// A container that is started again in the same pod is the same copy and goes on with its Lease at once.
     /// </summary>
     public string Instance { get; init; } = "";
+
+    /// <summary>
+    /// Reads <c>REQUEUE_ON_LIMIT_DELAY</c> as the operator of today does (<c>20s</c>, <c>1m30s</c>, <c>500ms</c>); a
+    /// mere number means seconds. Null when it is not set.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It is no duration, or none to wait.</exception>
+    public static TimeSpan? ReadRequeueOnLimitDelay(string? text)
+    {
+        if (string.IsNullOrEmpty(text))
+        {
+            return null;
+        }
+
+        try
+        {
+            var delay = GoDuration.Parse(text.All(char.IsAsciiDigit) ? text + "s" : text);
+            return delay > TimeSpan.Zero
+                ? delay
+                : throw new InvalidOperationException($"REQUEUE_ON_LIMIT_DELAY: '{text}' is not longer than nothing.");
+        }
+        catch (SpecProblemException e)
+        {
+            throw new InvalidOperationException($"REQUEUE_ON_LIMIT_DELAY: {e.Message}", e);
+        }
+    }
 }

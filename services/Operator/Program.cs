@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Security.Cryptography;
 using Cloud.Operator;
 using Cloud.Operator.Reconciling;
@@ -27,7 +26,8 @@ static async Task Run(string? metricsAddress, bool election, CancellationToken c
         {
             MaxReconcilingInstallations =
                 settings.GetValue("MAX_RECONCILING_INSTALLATIONS", defaults.MaxReconcilingInstallations),
-            RequeueOnLimitDelay = Seconds(settings["REQUEUE_ON_LIMIT_DELAY"]) ?? defaults.RequeueOnLimitDelay,
+            RequeueOnLimitDelay = OperatorOptions.ReadRequeueOnLimitDelay(settings["REQUEUE_ON_LIMIT_DELAY"])
+                ?? defaults.RequeueOnLimitDelay,
             MaxReconcileConcurrency = settings.GetValue("MAX_RECONCILE_CONCURRENCY", defaults.MaxReconcileConcurrency),
             EnableLeaderElection = election,
             Namespace = settings["POD_NAMESPACE"] ?? defaults.Namespace,
@@ -43,9 +43,3 @@ static async Task Run(string? metricsAddress, bool election, CancellationToken c
 
 // ":8383" means every address, as it does for the manifests of today.
 static string Listening(string address) => $"http://{(address.StartsWith(':') ? "0.0.0.0" + address : address)}";
-
-static TimeSpan? Seconds(string? text) => text switch
-{
-    null or "" => null,
-    _ => TimeSpan.FromSeconds(double.Parse(text.TrimEnd('s'), CultureInfo.InvariantCulture)),
-};

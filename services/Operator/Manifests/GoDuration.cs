@@ -5,13 +5,16 @@ using Cloud.Operator.Mattermosts;
 
 namespace Cloud.Operator.Manifests;
 
-/// <summary>Durations as the resource writes them: <c>90s</c>, <c>1h30m</c>, <c>1.5m</c>.</summary>
+/// <summary>Durations as the resource and the settings write them: <c>90s</c>, <c>1h30m</c>, <c>1.5m</c>.</summary>
 public static class GoDuration
 {
     private static readonly (string Unit, double Milliseconds)[] Units =
     [
         ("ns", 1e-6), ("us", 1e-3), ("µs", 1e-3), ("ms", 1), ("s", 1e3), ("m", 60e3), ("h", 3600e3),
     ];
+
+    /// <summary>What an <c>int64</c> of nanoseconds can hold, some 292 years.</summary>
+    private const double LongestMilliseconds = long.MaxValue / 1e6;
 
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789");
     private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.");
@@ -43,7 +46,9 @@ public static class GoDuration
             : result.Append(seconds.ToString("0.###", CultureInfo.InvariantCulture)).Append('s').ToString();
     }
 
-    private static TimeSpan Parse(string text)
+    /// <summary>How long that is.</summary>
+    /// <exception cref="SpecProblemException">The text is no duration.</exception>
+    public static TimeSpan Parse(string text)
     {
         var total = 0.0;
         var rest = text.AsSpan();
@@ -54,12 +59,12 @@ public static class GoDuration
             var unit = digits < 0 ? "" : (letters < 0 ? rest[digits..] : rest.Slice(digits, letters)).ToString();
             var scale = Units.FirstOrDefault(u => u.Unit == unit).Milliseconds;
             if (digits <= 0 || scale == 0
-                || !double.TryParse(rest[..digits], NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+                || !double.TryParse(rest[..digits], NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                || (total += number * scale) > LongestMilliseconds)
             {
                 throw new SpecProblemException("DurationInvalid", $"'{text}' is no duration such as 90s or 5m.");
             }
 
-            total += number * scale;
             rest = letters < 0 ? [] : rest[(digits + letters)..];
         }
 
