@@ -25,7 +25,7 @@ public sealed class Observing(
     /// worse.</summary>
     private static readonly TimeSpan AssertEvery = TimeSpan.FromSeconds(60);
 
-    /// <summary>Waits after failures in a row: a store that is away comes back, and what is shown of it is old.</summary>
+    /// <summary>Waits after failures in a row.</summary>
     private static readonly Watching.Backoff Retry = new(Settle, TimeSpan.FromSeconds(15));
 
     /// <summary>Follows one cluster until cancelled.</summary>
