@@ -56,8 +56,8 @@ public sealed class InstallationStore(Database database, InstallationMessages me
         return await TakenAsync(connection, transaction.Transaction, hosts, row.Id, ct);
     }
 
-    /// <summary>Lets others have the names that the installation gave up. Its cluster does not serve them any more: were
-    /// they free before, whoever takes one would share it with the workspace that had it.</summary>
+    /// <summary>Lets others have the names that the installation gave up, once its cluster does not serve them any
+    /// more: were they free before, whoever takes one would share it with the workspace that had it.</summary>
     public Task LetGoOfNamesAsync(DatabaseTransaction transaction, Installation row, CancellationToken ct) =>
         transaction.Connection.ExecuteAsync(new CommandDefinition(
             """
