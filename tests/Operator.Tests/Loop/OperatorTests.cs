@@ -134,7 +134,7 @@ public sealed class OperatorTests
         await world.Change("chat", """{"version":"3.0"}""");
         job = await world.Until(
             ResourceKinds.Jobs, Names.UpdateJob,
-            j => j is not null && Deployments.ImageOf(j.Spec.Template) == "example/app:3.0");
+            j => IsTakenUp(j) && Deployments.ImageOf(j!.Spec.Template) == "example/app:3.0");
         Assert.Equal("example/app:1.0", await Image(world));
 
         await Finish(world, "Complete");
