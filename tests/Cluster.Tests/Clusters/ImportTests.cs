@@ -59,7 +59,7 @@ public sealed class ImportTests(ClusterWorld world) : IClassFixture<ClusterWorld
     public async Task More_changes_at_once_than_there_are_connections_take_turns()
     {
         var imported = await world.ImportAsync("large", Ct);
-        await world.ClusterUntilAsync(imported.Name, c => c.State == "stable" && c.Capacity.Nodes == 8, Ct);
+        await world.ClusterSeenAsync(imported.Name, Ct, c => c.State == "stable" && c.Capacity.Nodes == 8);
         await using var small = world.Start(connectionsMax: 6);
         var client = new ClusterService.ClusterServiceClient(small.Channel);
 
