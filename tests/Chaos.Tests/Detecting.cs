@@ -55,6 +55,28 @@ public sealed class Detecting
     }
 
     [Fact]
+    public void Two_copies_of_a_request_that_were_answered_in_two_ways()
+    {
+        var stable = new Installation { Name = Name, State = "stable" };
+        var ask = Hibernation(Verdict.Refused);
+
+        ask.Join(Verdict.Refused, null, null);
+        Assert.Equal(Verdict.Refused, ask.Verdict);
+        ask.Join(Verdict.Acknowledged, stable, null);
+        Assert.Equal((Verdict.Acknowledged, stable), (ask.Verdict, ask.Answer));
+        ask.Join(Verdict.Refused, null, null);
+        ask.Join(Verdict.Unknown, null, null);
+        ask.Join(Verdict.Acknowledged, stable.Clone(), null);
+        Assert.Equal((Verdict.Acknowledged, stable), (ask.Verdict, ask.Answer));
+        ask.Join(Verdict.Acknowledged, new Installation { Name = Name, State = "hibernating" }, null);
+        Assert.Equal(Verdict.Broken, ask.Verdict);
+
+        var unsure = Hibernation(Verdict.Refused);
+        unsure.Join(Verdict.Unknown, null, null);
+        Assert.Equal(Verdict.Unknown, unsure.Verdict);
+    }
+
+    [Fact]
     public void An_installation_that_is_not_what_was_asked_last_or_is_not_there()
     {
         var ask = Hibernation(Verdict.Acknowledged);

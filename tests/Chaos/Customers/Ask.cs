@@ -40,6 +40,21 @@ internal sealed record Ask(
     /// <summary>The installation it was about; null when a creation was not acknowledged.</summary>
     public string? Installation => Answer?.Name ?? (Verb == Verbs.Create ? null : Subject);
 
+    /// <summary>What became of another copy that was sent at the same time. A refusal is not remembered, so one copy
+    /// may have been refused before the other took effect; two that took effect must have had one answer.</summary>
+    public void Join(Verdict verdict, Installation? answer, Status? refusal)
+    {
+        if (verdict is Verdict.Broken || (Verdict is Verdict.Refused && verdict is not Verdict.Refused))
+        {
+            (Verdict, Answer, Refusal) = (verdict, answer, refusal);
+        }
+        else if (verdict is Verdict.Acknowledged && Answer is { } first && !first.Equals(answer))
+        {
+            Verdict = Verdict.Broken;
+            Refusal = new(StatusCode.OK, $"Sent twice at once, it was answered in two ways: {first} and {answer}");
+        }
+    }
+
     /// <summary>For deletions: how long it was to stay pending.</summary>
     public TimeSpan PendingTime => (Request as DeleteInstallationRequest)?.PendingTime?.ToTimeSpan() ?? TimeSpan.Zero;
 }

@@ -57,18 +57,15 @@ internal sealed class Customer(int number, int seed, Desk desk, Watcher watcher)
     {
         var twin = Chance(OfSendingTwice) ? desk.SendAsync(ask, patience) : null;
         await desk.AskAsync(ask, patience);
+        if (twin is not null)
+        {
+            var other = await twin;
+            ask.Join(other.Verdict, other.Installation, other.Status);
+        }
+
         if (ask is { Verb: Verbs.Create, Answer: { } made })
         {
             _own.Add(made.Name);
-        }
-
-        if (twin is not null && await twin is { Verdict: Verdict.Acknowledged } other
-            && ask.Answer is { } answer && !answer.Equals(other.Installation))
-        {
-            ask.Verdict = Verdict.Broken;
-            ask.Refusal = new(
-                Grpc.Core.StatusCode.OK,
-                $"Sent twice at once, it was answered in two ways: {answer} and {other.Installation}");
         }
     }
 
