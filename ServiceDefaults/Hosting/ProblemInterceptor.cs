@@ -12,7 +12,7 @@ namespace Cloud.ServiceDefaults.Hosting;
 
 /// <summary>The one place where failures become gRPC statuses, and where a call's <see cref="RequestContext"/> is set.
 /// Problems keep their code and details; a PostgreSQL that is away, or a schema that is not ready, is Unavailable with
-/// RetryInfo, and so is work that it undid to end a deadlock; text that it cannot store is the caller's mistake;
+/// RetryInfo, and so is work that it undid for the moment; text that it cannot store is the caller's mistake;
 /// a caller's cancellation and deadline are answered as such; a peer's Unavailable is passed on; all else is
 /// Internal, logged here with everything and told to the caller without anything but the trace id. A request whose form
 /// is wrong (<see cref="RequestForm"/>) is refused here, with all that its own service finds wrong besides.</summary>
@@ -184,8 +184,7 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
             OperationCanceledException => Interrupted(),
             PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire
                 or PostgresErrorCodes.UntranslatableCharacter } => Unstorable(),
-            PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected
-                or PostgresErrorCodes.SerializationFailure } => Collided(),
+            PostgresException refused when DatabaseTrouble.IsPassing(refused) => Collided(refused),
             _ when DatabaseTrouble.IsAway(e) => Away(e, context),
             RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded } peer => PeerAway(peer),
             RpcException rpc when rpc.GetRpcStatus() is { } rich => rich,
@@ -218,9 +217,12 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
     private static Rpc.Status Unstorable() => Plain(
         ErrorReason.TextInvalid, "A text of the request holds the character U+0000; leave it out.");
 
-    /// <summary>PostgreSQL undid the work because it and somebody else's waited for each other.</summary>
-    private static Rpc.Status Collided() => Problem.Unavailable(
-        ErrorReason.DatabaseContended, "Another request was in the way; send it again.", RetryAfter).ToRpcStatus();
+    /// <summary>PostgreSQL undid the work because it and somebody else's waited for each other, or it was cancelled
+    /// there by somebody else.</summary>
+    private static Rpc.Status Collided(PostgresException refused) => Problem.Unavailable(
+        ErrorReason.DatabaseContended,
+        $"The database undid the request for the moment ({refused.MessageText}); send it again.",
+        RetryAfter).ToRpcStatus();
 
     private Rpc.Status Away(Exception e, ServerCallContext context)
     {

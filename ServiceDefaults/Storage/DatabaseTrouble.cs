@@ -22,6 +22,12 @@ public static class DatabaseTrouble
     /// <summary>Whether a server that is well refused it only for the moment.</summary>
     public static bool IsPassing(PostgresException e) => PassingStates.Contains(e.SqlState);
 
+    /// <summary>Whether it ends by itself: the server is away or refused it only for the moment, here or in what this
+    /// was made of.</summary>
+    public static bool EndsByItself(Exception e) =>
+        IsAway(e) || (e is PostgresException refused && IsPassing(refused))
+        || (e.InnerException is { } cause && EndsByItself(cause));
+
     /// <summary>Whether trying the same again later can help without anything else changing.</summary>
     public static bool IsAway(Exception e) => e switch
     {

@@ -34,7 +34,8 @@ public static class Migrations
         var result = await Task.Run(() => Upgrade(source, schema, withEmbeddedSql), ct);
         if (!result.Successful)
         {
-            throw new InvalidOperationException($"Migration {result.ErrorScript?.Name} failed.", result.Error);
+            throw new InvalidOperationException(
+                $"Migration {result.ErrorScript?.Name} failed: {result.Error.Message}", result.Error);
         }
     }
 

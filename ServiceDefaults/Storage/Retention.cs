@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace Cloud.ServiceDefaults.Storage;
 
@@ -33,7 +32,7 @@ internal sealed class Retention(
             {
                 await RunOnceAsync(stoppingToken);
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException)
+            catch (Exception e) when (!e.IsStop(stoppingToken))
             {
                 // Whatever the reason, what is kept too long is no reason for the service to end.
                 logger.LogWarning(e, "Skipping the clean-up until the next one");

@@ -6,12 +6,17 @@ using Npgsql;
 namespace Cloud.ServiceDefaults.Storage;
 
 /// <summary>Brings the schema up to date when the service starts, and tells everybody when it is. The service is alive
-/// meanwhile: with PostgreSQL away it keeps trying, requests answer Unavailable, and loops wait here.</summary>
+/// meanwhile: whatever is in the way, PostgreSQL away or a migration that fails, it keeps trying and says so in log and
+/// health; requests answer Unavailable, and loops wait here.</summary>
 public sealed class SchemaGate(
-    NpgsqlDataSource source, MigrationSource migrations, TimeProvider time, ILogger<SchemaGate> logger)
-    : BackgroundService
+    NpgsqlDataSource source,
+    MigrationSource migrations,
+    LoopHealth health,
+    TimeProvider time,
+    ILogger<SchemaGate> logger) : BackgroundService
 {
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryLongest = TimeSpan.FromSeconds(5);
 
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -24,24 +29,19 @@ public sealed class SchemaGate(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var told = false;
+        var pause = new LoopPause("schema", RetryFirst, RetryLongest, health, time, logger);
         while (true)
         {
             try
             {
                 await Migrations.RunAsync(source, migrations.Service, stoppingToken);
+                pause.End();
                 _ready.TrySetResult();
                 return;
             }
-            catch (Exception e) when (DatabaseTrouble.IsAway(e.InnerException ?? e) || DatabaseTrouble.IsAway(e))
+            catch (Exception e) when (!e.IsStop(stoppingToken))
             {
-                if (!told)
-                {
-                    logger.LogWarning("Waiting for PostgreSQL: {Reason}", e.Message);
-                    told = true;
-                }
-
-                await Task.Delay(RetryAfter, time, stoppingToken);
+                await Task.Delay(pause.Begin(e), time, stoppingToken);
             }
         }
     }

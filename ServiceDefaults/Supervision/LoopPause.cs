@@ -77,7 +77,7 @@ internal sealed class LoopPause(
 
     private void Log(Exception reason)
     {
-        if (reason is RpcException || DatabaseTrouble.IsAway(reason))
+        if (reason is RpcException || DatabaseTrouble.EndsByItself(reason))
         {
             logger.LogWarning("Pausing {Loop} until it works: {Reason}", loop, reason.Message);
         }

@@ -123,8 +123,9 @@ public sealed class LocalWorld : IAsyncDisposable
         }.ConnectionString;
     }
 
-    /// <summary>The ids of this world's processes whose command line contains a text.</summary>
-    public IReadOnlyList<int> Processes(string program = "") => WorldProcesses.Find(_state.Path, program);
+    /// <summary>The ids of this world's processes whose command line contains a text; without those that one of them
+    /// has just forked.</summary>
+    public IReadOnlyList<int> Processes(string program) => WorldProcesses.FindParents(_state.Path, program);
 
     /// <summary>Ctrl+C.</summary>
     /// <exception cref="InvalidOperationException">It left processes behind.</exception>
@@ -134,7 +135,7 @@ public sealed class LocalWorld : IAsyncDisposable
         await _program.StopAsync();
         await _program.DisposeAsync();
         await _claim.DisposeAsync();
-        var left = Processes();
+        var left = WorldProcesses.Find(_state.Path);
         if (left.Count > 0)
         {
             throw new InvalidOperationException($"The world left processes behind: {string.Join(", ", left)}.");

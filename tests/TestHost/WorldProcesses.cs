@@ -17,11 +17,27 @@ public static class WorldProcesses
             .Select(entry => entry.id)
             .Order()];
 
+    /// <summary>As <see cref="Find"/>, without those that one of them has just forked: until they have a command line
+    /// of their own they bear their parent's, as PostgreSQL's backends do.</summary>
+    public static IReadOnlyList<int> FindParents(string statePath, string program)
+    {
+        var found = Find(statePath, program);
+        return [.. found.Where(id => !found.Contains(ParentOf(id)))];
+    }
+
     /// <summary>kill -9.</summary>
     public static void Kill(int id)
     {
         using var process = Process.GetProcessById(id);
         process.Kill();
+    }
+
+    /// <summary>The second field after the name in parentheses; 0 when it has ended.</summary>
+    private static int ParentOf(int id)
+    {
+        var stat = Read($"/proc/{id}", "stat");
+        var fields = stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return fields.Length > 1 ? int.Parse(fields[1], CultureInfo.InvariantCulture) : 0;
     }
 
     private static string Read(string folder, string file)

@@ -1,5 +1,5 @@
 using Cloud.ServiceDefaults.Storage;
-using Npgsql;
+using Cloud.ServiceDefaults.Supervision;
 
 namespace Cloud.Events;
 
@@ -45,7 +45,7 @@ public sealed class EventRetention(
                     log.LogDebug("Pruning events taken in before {Before}", before);
                 }
             }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+            catch (Exception failure) when (!failure.IsStop(stoppingToken))
             {
                 log.LogWarning(failure, "Pruning of events failed; it is tried again in {Every}", Every);
             }

@@ -1,4 +1,5 @@
 using Cloud.ServiceDefaults.Storage;
+using Cloud.ServiceDefaults.Supervision;
 using Npgsql;
 
 namespace Cloud.Events;
@@ -68,7 +69,7 @@ public sealed class FeedSignal(Database database, SchemaGate schema, TimeProvide
             {
                 return;
             }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+            catch (Exception failure) when (!failure.IsStop(stoppingToken))
             {
                 log.LogWarning(failure, "Listening again for new events in {Pause}", pause);
                 await Task.Delay(pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

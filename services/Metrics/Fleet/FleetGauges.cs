@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using Cloud.Events;
 using Cloud.ServiceDefaults.Storage;
-using Npgsql;
+using Cloud.ServiceDefaults.Supervision;
 
 namespace Cloud.Fleet;
 
@@ -58,7 +58,7 @@ public sealed class FleetGauges : BackgroundService
                 _counts = WithZeros(await _store.CountAsync(stoppingToken));
                 await grown;
             }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+            catch (Exception failure) when (!failure.IsStop(stoppingToken))
             {
                 _log.LogWarning(failure, "Counting the fleet failed; the gauges stand still until it works again");
             }

@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
-using Npgsql;
 
 namespace Cloud.Webhooks;
 
@@ -82,7 +81,7 @@ public sealed class DeliveryUpkeep : BackgroundService
                     await PruneAsync(stoppingToken);
                 }
             }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+            catch (Exception failure) when (!failure.IsStop(stoppingToken))
             {
                 _log.LogWarning(failure, "Upkeep of the deliveries failed; it is tried again in {Every}", CountEvery);
             }

@@ -104,6 +104,7 @@ public sealed class Problems
     [InlineData(PostgresErrorCodes.CharacterNotInRepertoire, StatusCode.InvalidArgument, "TEXT_INVALID")]
     [InlineData(PostgresErrorCodes.UntranslatableCharacter, StatusCode.InvalidArgument, "TEXT_INVALID")]
     [InlineData(PostgresErrorCodes.DeadlockDetected, StatusCode.Unavailable, "DATABASE_CONTENDED")]
+    [InlineData(PostgresErrorCodes.QueryCanceled, StatusCode.Unavailable, "DATABASE_CONTENDED")]
     public async Task What_PostgreSQL_refuses_because_of_the_request_is_not_internal(
         string sqlState, StatusCode code, string reason)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using Cloud.LocalPostgres;
+using Cloud.ServiceDefaults.Storage;
 using Cloud.ServiceDefaults.Supervision;
 using Cloud.ServiceDefaults.Tests.Parcels;
 using Cloud.TestHost;
@@ -47,6 +48,47 @@ public sealed class Troubles
             process.DeliverAsync("after", Ct), TimeSpan.FromSeconds(1), Ct);
         await depot.TurnClockUntilAsync(() => Health(process).Paused.Count == 0, TimeSpan.FromSeconds(1), Ct);
         Assert.False(Lifetime(process).ApplicationStopping.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_schema_that_cannot_be_brought_up_to_date_is_tried_again_until_it_can()
+    {
+        await using var empty = await PostgresServer.DatabaseAsync("empty", (_, _) => Task.CompletedTask, Ct);
+        await using var depot = Depot.OpenOn(empty);
+        await using var rival = await depot.Source.OpenConnectionAsync(Ct);
+        await using var transaction = await rival.BeginTransactionAsync(Ct);
+        await using (var turn = new NpgsqlCommand(
+            """
+            CREATE TABLE outbox (in_the_way int);
+            SELECT pg_advisory_xact_lock(hashtext('migrations'), hashtext(current_schema()))
+            """,
+            rival,
+            transaction))
+        {
+            await turn.ExecuteNonQueryAsync(Ct);
+        }
+
+        // An administrator cancels its wait; then a migration fails.
+        var process = await depot.StartUnreadyAsync(Ct);
+        await using var cancel = depot.Source.CreateCommand(
+            "SELECT count(pg_cancel_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+        await depot.TurnClockUntilAsync(
+            async () => (long)(await cancel.ExecuteScalarAsync(Ct))! > 0, TimeSpan.Zero, Ct);
+        await depot.TurnClockUntilAsync(() => Reason(process).Contains("57014"), TimeSpan.Zero, Ct);
+        await transaction.CommitAsync(Ct);
+        await depot.TurnClockUntilAsync(
+            () => Reason(process).Contains("\"outbox\" already exists"), TimeSpan.FromSeconds(1), Ct);
+        Assert.Contains("Migration shared/", Reason(process), StringComparison.Ordinal);
+        await depot.ExecuteAsync("DROP TABLE outbox", Ct);
+
+        await depot.TurnClockUntilAsync(
+            process.Services.GetRequiredService<SchemaGate>().ReadyAsync(Ct), TimeSpan.FromSeconds(1), Ct);
+        await depot.TurnClockUntilAsync(process.DeliverAsync("after", Ct), TimeSpan.FromSeconds(1), Ct);
+        Assert.Empty(Health(process).Paused);
+        Assert.False(Lifetime(process).ApplicationStopping.IsCancellationRequested);
+
+        static string Reason(ParcelProcess process) =>
+            Health(process).Paused.SingleOrDefault(loop => loop.Name == "schema")?.Reason ?? string.Empty;
     }
 
     [Fact]
