@@ -33,6 +33,9 @@ public sealed class EventIngestionStore(
         "sequence, source, source_generation, source_sequence, resource_type, resource, installation, type, old_state, "
         + "new_state, reason, error_code, actor, request_id, trace_id, resource_version, occurred_at, taken_in_at";
 
+    /// <summary>The state in which every noun ends.</summary>
+    private const string Deleted = "deleted";
+
     private static readonly string RepeatedSql =
         $"""
         SELECT DISTINCT ON (source_sequence) {RowMap<RecordedEvent>.ColumnList} FROM events
@@ -40,19 +43,20 @@ public sealed class EventIngestionStore(
          ORDER BY source_sequence, source_generation DESC
         """;
 
-    /// <summary>The last event of each resource in the batch says where that resource stands.</summary>
+    /// <summary>The last event of each resource in the batch says where that resource stands. They are handed over
+    /// rather than read back: while a feed grows fast PostgreSQL knows too little of it to find a batch by
+    /// index.</summary>
     private const string UpdateFleetSql = """
         INSERT INTO fleet (resource, resource_type, installation, state, resource_version, source, changed_at)
-        SELECT DISTINCT ON (resource)
-               resource, resource_type, installation, new_state, resource_version, source, occurred_at
-          FROM events WHERE sequence > @last AND new_state <> ''
-         ORDER BY resource, sequence DESC
+        SELECT resource, resource_type, installation, state, resource_version, @source, changed_at
+          FROM unnest(@resources, @types, @installations, @states, @versions, @times)
+            AS e (resource, resource_type, installation, state, resource_version, changed_at)
         ON CONFLICT (resource) DO UPDATE
            SET state = excluded.state, resource_version = excluded.resource_version,
-               installation = excluded.installation, changed_at = excluded.changed_at;
-        DELETE FROM fleet f USING events e
-         WHERE e.sequence > @last AND e.resource = f.resource AND f.state = 'deleted';
+               installation = excluded.installation, changed_at = excluded.changed_at
         """;
+
+    private const string ForgetDeletedSql = "DELETE FROM fleet WHERE resource = ANY(@gone)";
 
     /// <summary>Resources that the lost history touched stand where the events before it left them.</summary>
     private const string TakeBackSql = """
@@ -150,8 +154,7 @@ public sealed class EventIngestionStore(
 
         taken.AddRange(fresh.Select(e => e with { SourceGeneration = known.Generation }));
         await InsertAsync(tx, last, taken, ct);
-        await tx.Connection.ExecuteAsync(new CommandDefinition(
-            UpdateFleetSql, new { last }, tx.Transaction, cancellationToken: ct));
+        await UpdateFleetAsync(tx, source, taken, ct);
         known = known with { Sequence = fresh[^1].SourceSequence, OccurredAt = fresh[^1].OccurredAt };
         await AdvanceAsync(tx, last + taken.Count, known, ct);
         return (known, taken);
@@ -220,6 +223,42 @@ public sealed class EventIngestionStore(
         }
 
         await rows.CompleteAsync(ct);
+    }
+
+    private static async Task UpdateFleetAsync(
+        DatabaseTransaction tx, string source, IEnumerable<RecordedEvent> taken, CancellationToken ct)
+    {
+        var latest = new Dictionary<string, RecordedEvent>(StringComparer.Ordinal);
+        foreach (var e in taken.Where(e => e.NewState.Length > 0))
+        {
+            latest[e.Resource] = e;
+        }
+
+        var gone = latest.Values.Where(e => e.NewState == Deleted).Select(e => e.Resource).ToArray();
+        if (gone.Length > 0)
+        {
+            await tx.Connection.ExecuteAsync(new CommandDefinition(
+                ForgetDeletedSql, new { gone }, tx.Transaction, cancellationToken: ct));
+        }
+
+        var standing = latest.Values.Where(e => e.NewState != Deleted).ToArray();
+        if (standing.Length > 0)
+        {
+            await tx.Connection.ExecuteAsync(new CommandDefinition(
+                UpdateFleetSql,
+                new
+                {
+                    source,
+                    resources = Array.ConvertAll(standing, e => e.Resource),
+                    types = Array.ConvertAll(standing, e => e.ResourceType),
+                    installations = Array.ConvertAll(standing, e => e.Installation),
+                    states = Array.ConvertAll(standing, e => e.NewState),
+                    versions = Array.ConvertAll(standing, e => e.ResourceVersion),
+                    times = Array.ConvertAll(standing, e => e.OccurredAt.ToUniversalTime()),
+                },
+                tx.Transaction,
+                cancellationToken: ct));
+        }
     }
 
     private static Task<int> AdvanceAsync(
