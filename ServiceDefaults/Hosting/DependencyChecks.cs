@@ -24,7 +24,7 @@ internal sealed class PostgresCheck(NpgsqlDataSource source, SchemaGate schema) 
         }
         catch (Exception e) when (e is OperationCanceledException || DatabaseTrouble.IsAway(e))
         {
-            return HealthCheckResult.Unhealthy($"PostgreSQL does not answer: {e.Message}");
+            return HealthCheckResult.Unhealthy($"PostgreSQL does not answer: {DatabaseTrouble.Words(e)}");
         }
     }
 }

@@ -226,7 +226,8 @@ internal sealed class ProblemInterceptor(SchemaGate schema, TimeProvider time, I
 
     private Rpc.Status Away(Exception e, ServerCallContext context)
     {
-        logger.LogWarning("Refusing {Method}: PostgreSQL does not answer ({Reason})", context.Method, e.Message);
+        logger.LogWarning(
+            "Refusing {Method}: PostgreSQL does not answer ({Reason})", context.Method, DatabaseTrouble.Words(e));
         return Problem.Unavailable(
             ErrorReason.DatabaseUnavailable,
             "The database does not answer. Send the request again with the same request_id: it takes effect once.",

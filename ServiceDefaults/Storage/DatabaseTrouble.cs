@@ -36,6 +36,10 @@ public static class DatabaseTrouble
         _ => IsLostSession(e),
     };
 
+    /// <summary>What it says, without the driver's lines on details that it does not show.</summary>
+    public static string Words(Exception e) =>
+        e is PostgresException refused ? $"{refused.SqlState}: {refused.MessageText}" : e.Message;
+
     /// <summary>What the driver says of a session that is of no use any more without having an exception for it. The
     /// next one is new.</summary>
     private static bool IsLostSession(Exception e) => e.Source == "Npgsql" && (

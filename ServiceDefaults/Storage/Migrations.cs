@@ -35,7 +35,7 @@ public static class Migrations
         if (!result.Successful)
         {
             throw new InvalidOperationException(
-                $"Migration {result.ErrorScript?.Name} failed: {result.Error.Message}", result.Error);
+                $"Migration {result.ErrorScript?.Name} failed: {DatabaseTrouble.Words(result.Error)}", result.Error);
         }
     }
 

@@ -51,7 +51,7 @@ internal sealed record Failure(string Code, string Message, Fault Fault, bool Re
         RpcException rpc => OfPeer(rpc),
         HttpRequestException http => By(ErrorReason.WorldUnreachable, http.Message) with { TargetFailed = true },
         not TimeoutException when DatabaseTrouble.IsAway(exception) =>
-            By(ErrorReason.DatabaseUnavailable, exception.Message),
+            By(ErrorReason.DatabaseUnavailable, DatabaseTrouble.Words(exception)),
         PostgresException refused when DatabaseTrouble.IsPassing(refused) =>
             By(ErrorReason.DatabaseBusy, refused.MessageText),
         PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } taken => By(

@@ -45,7 +45,7 @@ internal sealed class LoopPause(
 
             _pause = _pause == TimeSpan.Zero ? first : _pause * 2 < longest ? _pause * 2 : longest;
             Until = now + _pause;
-            health.Pauses(new PausedLoop(loop, _since, reason.Message));
+            health.Pauses(new PausedLoop(loop, _since, DatabaseTrouble.Words(reason)));
             return _pause;
         }
     }
@@ -79,7 +79,7 @@ internal sealed class LoopPause(
     {
         if (reason is RpcException || DatabaseTrouble.EndsByItself(reason))
         {
-            logger.LogWarning("Pausing {Loop} until it works: {Reason}", loop, reason.Message);
+            logger.LogWarning("Pausing {Loop} until it works: {Reason}", loop, DatabaseTrouble.Words(reason));
         }
         else
         {
