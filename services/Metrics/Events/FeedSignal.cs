@@ -65,11 +65,11 @@ public sealed class FeedSignal(Database database, SchemaGate schema, TimeProvide
                     }
                 }
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (Exception e) when (e.IsStop(stoppingToken))
             {
                 return;
             }
-            catch (Exception failure) when (!failure.IsStop(stoppingToken))
+            catch (Exception failure)
             {
                 log.LogWarning(failure, "Listening again for new events in {Pause}", pause);
                 await Task.Delay(pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -71,7 +71,10 @@ public sealed class Troubles
         // An administrator cancels its wait; then a migration fails.
         var process = await depot.StartUnreadyAsync(Ct);
         await using var cancel = depot.Source.CreateCommand(
-            "SELECT count(pg_cancel_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+            """
+            SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'
+            """);
         await depot.TurnClockUntilAsync(
             async () => (long)(await cancel.ExecuteScalarAsync(Ct))! > 0, TimeSpan.Zero, Ct);
         await depot.TurnClockUntilAsync(() => Reason(process).Contains("57014"), TimeSpan.Zero, Ct);
