@@ -3,6 +3,7 @@ using System.Linq.Expressions;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Dapper;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -56,10 +57,12 @@ public static class RowMap<TRow>
     /// <summary>Reads all rows of a result that selected <see cref="ColumnList"/>.</summary>
     public static async Task<IReadOnlyList<TRow>> ReadAllAsync(DbDataReader reader, CancellationToken ct)
     {
+        // Dapper's wrapper would pass on each call for each value, which shows in pages of hundreds of rows.
+        var plain = reader is IWrappedDataReader { Reader: DbDataReader wrapped } ? wrapped : reader;
         var rows = new List<TRow>();
-        while (await reader.ReadAsync(ct))
+        while (await plain.ReadAsync(ct))
         {
-            rows.Add(Reader(reader));
+            rows.Add(Reader(plain));
         }
 
         return rows;
@@ -134,14 +137,15 @@ internal static class ColumnValues
     public static Expression ReadExpression(ParameterExpression reader, int ordinal, PropertyInfo property)
     {
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        var how = type.IsEnum ? nameof(ReadEnum) : Native.ContainsKey(type) ? nameof(ReadNative) : nameof(ReadJson);
-        var read = typeof(ColumnValues).GetMethod(how, BindingFlags.Static | BindingFlags.NonPublic)!
-            .MakeGenericMethod(type);
         var at = Expression.Constant(ordinal);
+        var how = type.IsEnum ? nameof(ReadEnum) : Native.ContainsKey(type) ? nameof(ReadNative) : nameof(ReadJson);
+        var read = type == typeof(string)
+            ? Expression.Call(reader, nameof(DbDataReader.GetString), null, at)
+            : Expression.Call(typeof(ColumnValues), how, [type], reader, at);
         return Expression.Condition(
             Expression.Call(reader, nameof(DbDataReader.IsDBNull), null, at),
             Expression.Default(property.PropertyType),
-            Expression.Convert(Expression.Call(read, reader, at), property.PropertyType));
+            Expression.Convert(read, property.PropertyType));
     }
 
     private static T ReadNative<T>(DbDataReader reader, int ordinal) => reader.GetFieldValue<T>(ordinal);
