@@ -137,6 +137,25 @@ public sealed class StandInTests
     }
 
     [Fact]
+    public async Task Nor_does_one_that_was_well_come_back_on_the_port_that_it_had()
+    {
+        await using var application = new Application();
+        application.Builder.Services.AddHealthChecks().AddCheck("service", () => HealthCheckResult.Healthy());
+        application.Builder.AddExecutable("service", "sleep", ".", "600")
+            .WithEndpoint(port: PostgresProcess.FreePort(), scheme: "tcp", name: "tcp")
+            .WithHealthCheck("service")
+            .WithAnnotation(new ReplicaAnnotation(2));
+        await application.StartAsync();
+        var first = await application.ProcessIdAsync("service-1", healthy: true);
+        var target = await TargetOfAsync(application, "service", first);
+
+        Kill(first);
+
+        var second = await application.ProcessIdAsync("service-1", otherThan: first, healthy: true);
+        Assert.NotEqual(target, await TargetOfAsync(application, "service", second));
+    }
+
+    [Fact]
     public async Task Resources_may_not_share_a_name()
     {
         await using var application = new Application();
@@ -183,6 +202,16 @@ public sealed class StandInTests
 
     private static async Task<ResourceStateSnapshot> StateOfAsync(Application application, string name) =>
         (await application.Notifications.WaitForResourceAsync(name, _ => true, Application.Token)).Snapshot.State!;
+
+    private static async Task<string> TargetOfAsync(Application application, string name, int processId)
+    {
+        var change = await application.Notifications.WaitForResourceAsync(
+            name,
+            change => change.Snapshot.Properties.Any(p => p is { Name: "executable.pid", Value: int id }
+                && id == processId),
+            Application.Token);
+        return change.Snapshot.Urls.Single(url => url.Name == "tcp target port").Url;
+    }
 
     private static void Kill(int processId)
     {

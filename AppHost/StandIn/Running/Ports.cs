@@ -8,8 +8,8 @@ namespace Aspire.Hosting.Running;
 /// <summary>
 /// Decides, before anything starts, where every endpoint is: the port others use, and the port each replica is told.
 /// One replica listens on the public port itself, so nothing stands between it and its callers. Where only a proxy
-/// knows a replica's port, it was chosen at random and is chosen again when the replica does not start: another world
-/// on this machine may have taken it since.
+/// knows a replica's port, it was chosen at random and is chosen again for each start: another world on this machine
+/// may have taken it since.
 /// </summary>
 internal sealed class Ports
 {
@@ -57,6 +57,7 @@ internal sealed class Ports
             if (target.IsRandom && key.Resource == resource && key.Replica == replica)
             {
                 _targets[key] = target with { Port = Free() };
+                GiveBack(target.Port);
             }
         }
     }
@@ -84,6 +85,14 @@ internal sealed class Ports
             {
                 // Somebody has it; another.
             }
+        }
+    }
+
+    private void GiveBack(int port)
+    {
+        lock (_given)
+        {
+            _given.Remove(port);
         }
     }
 

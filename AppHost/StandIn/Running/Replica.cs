@@ -94,11 +94,7 @@ internal sealed class Replica(
                 return;
             }
 
-            if (!_wasWell)
-            {
-                chooseAgain();
-            }
-
+            chooseAgain();
             var pause = FirstPause * Math.Pow(2, Math.Min(failures - 1, 10));
             pause = pause > LongestPause ? LongestPause : pause;
             Publish(KnownResourceStates.Starting, exitCode);
