@@ -61,12 +61,6 @@ internal sealed class BareReads(NpgsqlDataSource source) : InstallationService.I
             await copy.CompleteAsync(ct);
         }
 
-        // The product's tables are analyzed too. Left to autovacuum, the floor of a list is anything up to twice this.
-        await using (var analyze = source.CreateCommand("ANALYZE replies"))
-        {
-            await analyze.ExecuteNonQueryAsync(ct);
-        }
-
         var port = LocalStores.FreePort();
         var log = new FileStream(Path.Combine(stores.Directory, "bare.log"), FileMode.Create, FileAccess.Write);
         var process = GuardedProcess.Start(
