@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using Cloud.Protos.Cluster.V1;
 using Cloud.Protos.DatabasePool.V1;
 using Cloud.Protos.Installation.V1;
@@ -62,8 +61,7 @@ public sealed class RollingRestart(RunningWorld world) : Story(world)
 
     private async Task RestartAsync(string service, string program, int process)
     {
-        var replicas = await World.ReplicasAsync(service, Token);
-        Assert.Equal(2, replicas.Count);
+        Assert.Equal(2, (await World.ReplicasAsync(service, Token)).Count);
         using var stopping = Process.GetProcessById(process);
         using (var terminating = Process.Start("kill", ["-TERM", process.ToString(CultureInfo.InvariantCulture)]))
         {
@@ -71,32 +69,31 @@ public sealed class RollingRestart(RunningWorld world) : Story(world)
         }
 
         await stopping.WaitForExitAsync(Token);
-        foreach (var replica in replicas)
+        while (!await AreReadyAsync(service))
         {
-            await ReadyAsync(replica);
+            await Task.Delay(Pause, TimeProvider.System, Token);
         }
 
         Assert.Equal(2, World.Processes(program).Count);
     }
 
-    private async Task ReadyAsync(Uri replica)
+    /// <summary>Whether both replicas are, where they listen by now: one that comes back gets another port.</summary>
+    private async Task<bool> AreReadyAsync(string service)
     {
-        while (true)
+        try
         {
-            try
+            foreach (var replica in await World.ReplicasAsync(service, Token))
             {
                 using var answer = await World.Browser.GetAsync(new Uri(replica, "/health/ready"), Token);
-                if (answer.StatusCode == HttpStatusCode.OK)
-                {
-                    return;
-                }
-            }
-            catch (HttpRequestException)
-            {
-                // It does not listen yet.
+                answer.EnsureSuccessStatusCode();
             }
 
-            await Task.Delay(Pause, TimeProvider.System, Token);
+            return true;
+        }
+        catch (HttpRequestException)
+        {
+            // One does not listen yet, or is not ready.
+            return false;
         }
     }
 
