@@ -62,7 +62,7 @@ internal sealed record Rpc(MethodDescriptor Method)
             }
         }
         catch (RpcException e) when (
-            e.StatusCode == StatusCode.Cancelled || (hangUp.IsCancellationRequested && IsOfCut(e.Status)))
+            e.StatusCode is StatusCode.Cancelled or StatusCode.Unavailable && hangUp.IsCancellationRequested)
         {
             // How an in-memory connection ends that was cut by its caller depends on who noticed first.
             ct.ThrowIfCancellationRequested();
@@ -70,11 +70,6 @@ internal sealed record Rpc(MethodDescriptor Method)
     }
 
     public override string ToString() => Name;
-
-    /// <summary>Whether a stream that was cut may end so: the server lost its caller, or the client says it by itself,
-    /// for which it has whatever word its own reading met. What a server says has no exception of the client.</summary>
-    private static bool IsOfCut(Status end) =>
-        end.StatusCode == StatusCode.Unavailable || end.DebugException is not null;
 
     private Method<byte[], byte[]> Wire(MethodType type) =>
         new(type, Method.Service.FullName, Method.Name, Bytes, Bytes);
