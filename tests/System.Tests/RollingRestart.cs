@@ -82,7 +82,9 @@ public sealed class RollingRestart(RunningWorld world) : Story(world)
     {
         try
         {
-            foreach (var replica in await World.ReplicasAsync(service, Token))
+            var replicas = await World.ReplicasAsync(service, Token);
+            Assert.Equal(2, replicas.Count);
+            foreach (var replica in replicas)
             {
                 using var answer = await World.Browser.GetAsync(new Uri(replica, "/health/ready"), Token);
                 answer.EnsureSuccessStatusCode();

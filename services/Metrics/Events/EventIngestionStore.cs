@@ -33,9 +33,6 @@ public sealed class EventIngestionStore(
         "sequence, source, source_generation, source_sequence, resource_type, resource, installation, type, old_state, "
         + "new_state, reason, error_code, actor, request_id, trace_id, resource_version, occurred_at, taken_in_at";
 
-    /// <summary>The state in which every noun ends.</summary>
-    private const string Deleted = "deleted";
-
     private static readonly string RepeatedSql =
         $"""
         SELECT DISTINCT ON (source_sequence) {RowMap<RecordedEvent>.ColumnList} FROM events
@@ -234,14 +231,14 @@ public sealed class EventIngestionStore(
             latest[e.Resource] = e;
         }
 
-        var gone = latest.Values.Where(e => e.NewState == Deleted).Select(e => e.Resource).ToArray();
+        var gone = latest.Values.Where(e => e.NewState == EventTypes.Deleted).Select(e => e.Resource).ToArray();
         if (gone.Length > 0)
         {
             await tx.Connection.ExecuteAsync(new CommandDefinition(
                 ForgetDeletedSql, new { gone }, tx.Transaction, cancellationToken: ct));
         }
 
-        var standing = latest.Values.Where(e => e.NewState != Deleted).ToArray();
+        var standing = latest.Values.Where(e => e.NewState != EventTypes.Deleted).ToArray();
         if (standing.Length > 0)
         {
             await tx.Connection.ExecuteAsync(new CommandDefinition(
