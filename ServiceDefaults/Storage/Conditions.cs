@@ -61,12 +61,22 @@ public sealed class Conditions
         return AddUnless(names.Count == 0, $"state IN ('{string.Join("', '", names)}')");
     }
 
-    /// <summary>A page of a list by age, oldest first.</summary>
+    /// <summary>A page of a list by age, oldest first; the last to be called.</summary>
     /// <param name="after">Where the page before ended; null for the first.</param>
     /// <param name="limit">Rows at most.</param>
     /// <param name="idColumn">Column of the id.</param>
     public Conditions Page(PageKey? after, int limit, string idColumn = "id")
     {
+        // Of a limit that is a parameter PostgreSQL assumes a tenth of the table, finds planning for the known one
+        // cheaper every time, and so plans every page anew. For a page of everything that is waste. For one of a value
+        // it is wanted: a plan for any value may read the whole table for a rare one.
+        var rows = limit.ToString(CultureInfo.InvariantCulture);
+        if (Values.ParameterNames.Any())
+        {
+            rows = "@page_limit";
+            Values.Add("page_limit", limit);
+        }
+
         if (after is not null)
         {
             Add($"(create_time, {idColumn}) > (@after_time, @after_id)");
@@ -74,9 +84,7 @@ public sealed class Conditions
             Values.Add("after_id", after.Id);
         }
 
-        // Written out: of a limit that it does not know PostgreSQL assumes a tenth of the table, finds the plan for the
-        // known one cheaper every time, and so plans every page anew.
-        _page = string.Create(CultureInfo.InvariantCulture, $" ORDER BY create_time, {idColumn} LIMIT {limit}");
+        _page = $" ORDER BY create_time, {idColumn} LIMIT {rows}";
         return this;
     }
 }
